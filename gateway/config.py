@@ -1,0 +1,170 @@
+"""gateway.toml: one typed tree, read without touching hardware.
+
+Passwords are not written here; the environment carries them (SAXAUL_MQTT_PASSWORD).
+"""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from wire.catalogue import Protocol, SensorModel, Statistic, bundled
+from wire.errors import ConfigError
+from wire.messages import Latitude, Longitude, Name
+from wire.toml_text import parse
+
+GatewayId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class GatewaySection(_Section, frozen=True, kw_only=True):
+    """Who this gateway is, and the folder that holds its outbox."""
+
+    id: GatewayId
+    site: Name
+    data_dir: str = "/var/lib/saxaul-gateway"
+
+
+class ClockSection(_Section, frozen=True, kw_only=True):
+    """When to believe the wall clock.
+
+    "auto" asks the kernel whether NTP keeps it; "assume" takes the operator's word for it. Until it
+    is believed, sealed batches wait for up to `hold_s` seconds.
+    """
+
+    trust: Literal["auto", "assume"] = "auto"
+    hold_s: Positive = 86400.0
+
+
+class UplinkSection(_Section, frozen=True, kw_only=True):
+    """The broker, and how often readings are sealed into a batch for it."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 1883
+    tls: bool = False
+    ca_file: str = ""
+    username: str = ""
+    batch_every_s: Positive = 60.0
+    heartbeat_s: Positive = 60.0
+
+
+class ThingSection(_Section, frozen=True, kw_only=True):
+    """A station: a place where sensors stand. Degrees WGS 84, metres."""
+
+    id: Name
+    name: str
+    lat: Latitude | None = None
+    lon: Longitude | None = None
+    elevation_m: float | None = None
+
+
+class SensorSection(_Section, frozen=True, kw_only=True):
+    """An instrument on a bus; `model` names a catalogue entry, `installed` is an ISO date."""
+
+    id: Name
+    thing: Name
+    model: str
+    address: str = ""
+    serial: str = ""
+    depth_m: float | None = None
+    height_m: float | None = None
+    installed: str = ""
+    interval_s: Positive = 600.0
+
+
+class BusSection(_Section, frozen=True, kw_only=True):
+    """A serial port and what is attached to it. `baud` and `frame` default to the model's own."""
+
+    id: Name
+    port: str
+    protocol: Protocol
+    baud: int | None = None
+    frame: Annotated[str, msgspec.Meta(pattern=r"^[78][NEO][12]$")] = "8N1"
+    sensor: Annotated[list[SensorSection], msgspec.Meta(min_length=1)]
+
+
+class Config(_Section, frozen=True, kw_only=True):
+    """The whole of gateway.toml."""
+
+    gateway: GatewaySection
+    uplink: UplinkSection = UplinkSection()
+    clock: ClockSection = ClockSection()
+    thing: Annotated[list[ThingSection], msgspec.Meta(min_length=1)]
+    bus: Annotated[list[BusSection], msgspec.Meta(min_length=1)]
+
+    def sensors(self) -> Iterator[tuple[BusSection, SensorSection, SensorModel]]:
+        """Walk all sensors with their bus and catalogue entry."""
+        catalogue = bundled()
+        for bus in self.bus:
+            for sensor in bus.sensor:
+                yield bus, sensor, catalogue[sensor.model]
+
+
+def datastream_name(sensor: SensorSection, property_key: str) -> str:
+    """Name a series: thing/sensor/property."""
+    return f"{sensor.thing}/{sensor.id}/{property_key}"
+
+
+def load(path: Path) -> Config:
+    """Read gateway.toml; raises ConfigError naming file, line and remedy."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            str(path), f"cannot be read: {error.strerror}; name another file with --config"
+        ) from None
+    config = parse(text, Config, str(path))
+    _check(config, str(path))
+    return config
+
+
+def _check(config: Config, source: str) -> None:
+    things = {thing.id for thing in config.thing}
+    seen: set[tuple[str, str]] = set()
+    for bus in config.bus:
+        for sensor in bus.sensor:
+            _check_sensor(bus, sensor, things, source)
+            if (sensor.thing, sensor.id) in seen:
+                raise ConfigError(
+                    source, f"sensor '{sensor.id}' of thing '{sensor.thing}' is there twice"
+                )
+            seen.add((sensor.thing, sensor.id))
+    if not config.uplink.tls and not _is_loopback(config.uplink.host):
+        raise ConfigError(
+            source,
+            f"uplink.host '{config.uplink.host}' is not on this machine: set uplink.tls = true "
+            "(readings travel unencrypted only over loopback)",
+        )
+
+
+def _check_sensor(bus: BusSection, sensor: SensorSection, things: set[str], source: str) -> None:
+    where = f"bus '{bus.id}', sensor '{sensor.id}'"
+    model = bundled().get(sensor.model)
+    if model is None:
+        known = ", ".join(f"'{name}'" for name in bundled())
+        raise ConfigError(
+            source, f"{where}: model '{sensor.model}' is not in the catalogue; known: {known}"
+        )
+    if model.protocol is not bus.protocol:
+        raise ConfigError(
+            source, f"{where}: {sensor.model} speaks {model.protocol}, the bus {bus.protocol}"
+        )
+    if sensor.thing not in things:
+        raise ConfigError(source, f"{where}: thing '{sensor.thing}' has no [[thing]] table")
+    if sensor.interval_s < 1 and any(f.statistic is not Statistic.LAST for f in model.field):
+        raise ConfigError(source, f"{where}: interval_s must be at least 1")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

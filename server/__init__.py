@@ -1,0 +1,1 @@
+"""Receives, keeps, judges and shows what the gateways send."""

@@ -1,0 +1,302 @@
+"""The batch codec: columns of scaled-integer differences as JSON, zlib-compressed.
+
+    {"v":1, "clock":"ntp", "t":[first_ms, step_ms, count],
+     "s":[{"n":"dune-3/soil-30cm/vwc_raw", "e":-2, "d":[249340,-12,0], "q":[[1,2],[3,1]]},
+          {"n":"dune-3/mast/rain", "e":-1, "t":[first_ms,[0,600000,1800000]], "d":[0,2,null],
+           "m":[[2,"timeout"]]}]}
+
+Exact: a decimal that went in comes out as the same decimal. Pure; written once for both sides.
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import accumulate, chain, groupby, pairwise, repeat
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+
+from wire.errors import ContractError
+from wire.messages import ClockSource, DatastreamName
+from wire.quality import Flag
+
+VERSION = 1
+
+# What one batch may cost the server, from the contract: decompression stops at the limit.
+MAX_COMPRESSED_BYTES = 256 * 1024
+MAX_JSON_BYTES = 4 * 1024 * 1024
+MAX_VALUES = 200_000
+# Up to 2^53 a double holds every integer, so `mantissa / 10^n` is the double nearest the decimal.
+MAX_MANTISSA = 2**53
+MIN_EXPONENT, MAX_EXPONENT = -12, 12
+MAX_TIME_MS = 253_402_300_799_999  # 9999-12-31: the last instant both databases hold
+MAX_REASON_CHARS = 80
+
+_MAX_INT64 = 2**63 - 1
+
+
+class Sample(NamedTuple):
+    """One observation of a series. `value` is None when missing, and `reason` then says why."""
+
+    time_ms: int
+    value: Decimal | None
+    flag: Flag = Flag.PASS
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One datastream's columns; value = mantissa x 10^exponent, None where missing.
+
+    `flags` is None when all present values passed; `reasons` maps the index of a missing value.
+    """
+
+    name: str
+    times_ms: Sequence[int]
+    exponent: int
+    mantissas: Sequence[int | None]
+    flags: Sequence[Flag] | None = None
+    reasons: Mapping[int, str] = field(default_factory=dict)
+
+    def samples(self) -> Iterator[Sample]:
+        """Read the columns as rows."""
+        scale = Decimal(1).scaleb(self.exponent)
+        flags = self.flags or repeat(Flag.PASS)
+        rows = zip(self.times_ms, self.mantissas, flags, strict=False)
+        for index, (time_ms, mantissa, flag) in enumerate(rows):
+            if mantissa is None:
+                yield Sample(time_ms, None, Flag.MISSING, self.reasons.get(index, ""))
+            else:
+                yield Sample(time_ms, mantissa * scale, flag)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A decoded batch: how its clock was known, and its series."""
+
+    clock: ClockSource
+    series: Sequence[Series]
+
+    def __len__(self) -> int:
+        """Count the observations, missing ones included."""
+        return sum(len(one.mantissas) for one in self.series)
+
+
+# ---------------------------------------------------------------- writing
+
+
+def representable(value: Decimal) -> bool:
+    """Tell whether the codec can carry a value exactly."""
+    if not value.is_finite():
+        return False
+    exponent = _exponent(value)
+    return exponent >= MIN_EXPONENT and abs(_mantissa(value, exponent)) <= MAX_MANTISSA
+
+
+def encode(clock: ClockSource, samples: Mapping[str, Sequence[Sample]]) -> bytes:
+    """Write a batch; raises ValueError for too many values or one that is not `representable`."""
+    if sum(map(len, samples.values())) > MAX_VALUES:
+        raise ValueError(f"a batch holds at most {MAX_VALUES} values")
+    blocks = [
+        (name, block, _times([sample.time_ms for sample in block]))
+        for name, rows in samples.items()
+        for block in _blocks(sorted(rows, key=lambda sample: sample.time_ms))
+    ]
+    shared = _most_common([times for _, _, times in blocks])
+    head: dict[str, Any] = {"v": VERSION, "clock": clock.value}
+    if shared is not None:
+        head["t"] = shared
+    head["s"] = [_series_fields(name, block, times, shared) for name, block, times in blocks]
+    return zlib.compress(msgspec.json.encode(head), level=9)
+
+
+def _blocks(rows: Sequence[Sample]) -> Iterator[list[Sample]]:
+    """Cut a series where one exponent could no longer carry all of its values exactly."""
+    block: list[Sample] = []
+    exponent, widest = 0, 0
+    for sample in rows:
+        if sample.value is not None:
+            if not representable(sample.value):
+                raise ValueError(f"the codec cannot carry {sample.value} exactly")
+            own = min(0, _exponent(sample.value))
+            magnitude = abs(_mantissa(sample.value, own))
+            finest = min(exponent, own)
+            grown = max(widest * 10 ** (exponent - finest), magnitude * 10 ** (own - finest))
+            if grown > MAX_MANTISSA:
+                yield block
+                block, finest, grown = [], own, magnitude
+            exponent, widest = finest, grown
+        block.append(sample)
+    if block:
+        yield block
+
+
+def _series_fields(
+    name: str, block: Sequence[Sample], times: list[Any], shared: list[Any] | None
+) -> dict[str, Any]:
+    values = [sample.value for sample in block]
+    exponent = min((_exponent(value) for value in values if value is not None), default=0)
+    exponent = min(0, exponent)
+    fields: dict[str, Any] = {"n": name, "e": exponent}
+    if times != shared:
+        fields["t"] = times
+    fields["d"] = _differences([None if v is None else _mantissa(v, exponent) for v in values])
+    flags = [Flag.PASS if sample.value is None else sample.flag for sample in block]
+    if any(flag != Flag.PASS for flag in flags):
+        fields["q"] = [[int(flag), len(list(run))] for flag, run in groupby(flags)]
+    reasons = [
+        [i, s.reason[:MAX_REASON_CHARS]]
+        for i, s in enumerate(block)
+        if s.value is None and s.reason
+    ]
+    if reasons:
+        fields["m"] = reasons
+    return fields
+
+
+def _exponent(value: Decimal) -> int:
+    """Power of ten of the last digit that is not zero."""
+    exponent = value.normalize().as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise TypeError(f"{value} is not a finite number")
+    return 0 if value == 0 else exponent
+
+
+def _mantissa(value: Decimal, exponent: int) -> int:
+    return int(value.scaleb(-exponent))
+
+
+def _differences(mantissas: Sequence[int | None]) -> list[int | None]:
+    out: list[int | None] = []
+    last = 0
+    for mantissa in mantissas:
+        out.append(None if mantissa is None else mantissa - last)
+        last = last if mantissa is None else mantissa
+    return out
+
+
+def _times(times: Sequence[int]) -> list[Any]:
+    """Write instants as [first, step, count] where they are regular, else [first, [offsets]]."""
+    first = times[0]
+    steps = {later - earlier for earlier, later in pairwise(times)}
+    if len(steps) <= 1:
+        return [first, steps.pop() if steps else 0, len(times)]
+    return [first, [instant - first for instant in times]]
+
+
+def _most_common(times: Sequence[list[Any]]) -> list[Any] | None:
+    """Choose the times that most series share, to be written once."""
+    counts = Counter(repr(one) for one in times)
+    if not counts:
+        return None
+    best = counts.most_common(1)[0][0]
+    return next(one for one in times if repr(one) == best)
+
+
+# ---------------------------------------------------------------- reading
+
+_Delta = Annotated[int, msgspec.Meta(ge=-2 * MAX_MANTISSA, le=2 * MAX_MANTISSA)]
+_Int64 = Annotated[int, msgspec.Meta(ge=-_MAX_INT64, le=_MAX_INT64)]
+_Times = list[_Int64 | list[_Int64]]
+
+
+class _SeriesFields(msgspec.Struct):
+    n: DatastreamName
+    d: list[_Delta | None]
+    e: Annotated[int, msgspec.Meta(ge=MIN_EXPONENT, le=MAX_EXPONENT)] = 0
+    t: _Times | None = None
+    q: list[tuple[int, _Int64]] | None = None
+    m: list[tuple[_Int64, str]] = []
+
+
+class _BatchFields(msgspec.Struct):
+    v: int
+    s: list[_SeriesFields]
+    clock: ClockSource = ClockSource.UNKNOWN
+    t: _Times | None = None
+
+
+_decoder = msgspec.json.Decoder(_BatchFields)
+
+
+def decode(payload: bytes) -> Batch:
+    """Read a batch; raises ContractError with a reason for anything that is not one."""
+    try:
+        fields = _decoder.decode(_decompress(payload))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ContractError(f"not a batch: {error}") from None
+    if fields.v != VERSION:
+        raise ContractError(
+            f"batch version {fields.v} is not known; this server reads version {VERSION}"
+        )
+    if sum(len(one.d) for one in fields.s) > MAX_VALUES:
+        raise ContractError(f"batch holds over {MAX_VALUES} values")
+    return Batch(fields.clock, [_read_series(one, fields.t) for one in fields.s])
+
+
+def _decompress(payload: bytes) -> bytes:
+    if len(payload) > MAX_COMPRESSED_BYTES:
+        raise ContractError(f"batch of {len(payload)} bytes is over {MAX_COMPRESSED_BYTES}")
+    stream = zlib.decompressobj()
+    try:
+        text = stream.decompress(payload, MAX_JSON_BYTES + 1)
+    except zlib.error as error:
+        raise ContractError(f"not zlib data: {error}") from None
+    if len(text) > MAX_JSON_BYTES:
+        raise ContractError(f"batch is over {MAX_JSON_BYTES} bytes when decompressed")
+    if not stream.eof or stream.unused_data:
+        raise ContractError("zlib data is cut short or followed by something else")
+    return text
+
+
+def _read_series(fields: _SeriesFields, shared: _Times | None) -> Series:
+    times = _read_times(fields.t if fields.t is not None else shared, len(fields.d), fields.n)
+    mantissas = _accumulate(fields.d)
+    if any(abs(m) > MAX_MANTISSA for m in mantissas if m is not None):
+        raise ContractError(f"{fields.n}: a value has over 53 bits")
+    reasons = {index: reason[:MAX_REASON_CHARS] for index, reason in fields.m}
+    if any(not 0 <= i < len(mantissas) or mantissas[i] is not None for i in reasons):
+        raise ContractError(f"{fields.n}: a reason is given for a value that is not missing")
+    return Series(fields.n, times, fields.e, mantissas, _read_flags(fields, mantissas), reasons)
+
+
+def _read_times(times: _Times | None, count: int, name: str) -> Sequence[int]:
+    match times:
+        case [int(first), int(step), int(given)] if given == count and count > 0:
+            instants: Sequence[int] = (
+                range(first, first + step * count, step) if step else [first] * count
+            )
+        case [int(first), list(offsets)] if len(offsets) == count and count > 0:
+            instants = [first + offset for offset in offsets]
+        case _:
+            raise ContractError(f"{name}: its times do not match its {count} values")
+    if min(instants) < 0 or max(instants) > MAX_TIME_MS:
+        raise ContractError(f"{name}: an instant lies outside the years 1970 to 9999")
+    return instants
+
+
+def _accumulate(deltas: Sequence[int | None]) -> list[int | None]:
+    if None not in deltas:
+        return list(accumulate(deltas))
+    out: list[int | None] = []
+    last = 0
+    for delta in deltas:
+        last += delta or 0
+        out.append(None if delta is None else last)
+    return out
+
+
+def _read_flags(fields: _SeriesFields, mantissas: Sequence[int | None]) -> list[Flag] | None:
+    if fields.q is None:
+        if None not in mantissas:
+            return None
+        return [Flag.MISSING if m is None else Flag.PASS for m in mantissas]
+    if any(run < 0 for _, run in fields.q) or sum(run for _, run in fields.q) != len(mantissas):
+        raise ContractError(f"{fields.n}: its quality runs do not add up to its values")
+    try:
+        flags = list(chain.from_iterable(repeat(Flag(flag), run) for flag, run in fields.q))
+    except ValueError:
+        raise ContractError(f"{fields.n}: a quality flag is none of QARTOD's") from None
+    return [Flag.MISSING if m is None else flag for m, flag in zip(mantissas, flags, strict=True)]

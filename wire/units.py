@@ -1,0 +1,83 @@
+"""The units we accept, as UCUM codes, and conversion between those of one dimension.
+
+Source: UCUM essence 2.2. A value in SI base form is `value * factor + offset`; factors are exact
+decimals, so that a converted decimal stays a decimal.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from wire.errors import ContractError
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One UCUM code: how people print it and how it converts within its dimension."""
+
+    code: str
+    symbol: str
+    dimension: str
+    factor: Decimal = Decimal(1)
+    offset: Decimal = Decimal(0)
+
+
+def _unit(code: str, symbol: str, dimension: str, factor: str = "1", offset: str = "0") -> Unit:
+    return Unit(code, symbol, dimension, Decimal(factor), Decimal(offset))
+
+
+UNITS: dict[str, Unit] = {
+    unit.code: unit
+    for unit in (
+        _unit("1", "", "ratio"),
+        _unit("%", "%", "ratio", "0.01"),
+        _unit("m3/m3", "m³/m³", "ratio"),
+        _unit("{count}", "counts", "count"),
+        _unit("{raw}", "raw", "raw"),
+        _unit("Cel", "°C", "temperature", "1", "273.15"),
+        _unit("K", "K", "temperature"),
+        _unit("Pa", "Pa", "pressure"),
+        _unit("hPa", "hPa", "pressure", "100"),
+        _unit("kPa", "kPa", "pressure", "1000"),
+        _unit("bar", "bar", "pressure", "100000"),
+        _unit("m/s", "m/s", "speed"),
+        _unit("km/h", "km/h", "speed", "0.2777777777777777777777777778"),
+        _unit("[kn_i]", "kn", "speed", "0.5144444444444444444444444444"),
+        _unit("deg", "°", "angle"),
+        _unit("m", "m", "length"),
+        _unit("cm", "cm", "length", "0.01"),
+        _unit("mm", "mm", "length", "0.001"),
+        _unit("km", "km", "length", "1000"),
+        _unit("s", "s", "time"),
+        _unit("W/m2", "W/m²", "irradiance"),
+        _unit("S/m", "S/m", "conductivity"),
+        _unit("dS/m", "dS/m", "conductivity", "0.1"),
+        _unit("uS/cm", "µS/cm", "conductivity", "0.0001"),
+        _unit("lx", "lx", "illuminance"),
+        _unit("dB", "dB", "sound level"),
+        _unit("ug/m3", "µg/m³", "mass concentration"),
+        _unit("[pH]", "pH", "acidity"),
+        _unit("mg/kg", "mg/kg", "mass fraction"),
+        _unit("J", "J", "energy"),
+        _unit("uJ", "µJ", "energy", "0.000001"),
+        _unit("V", "V", "voltage"),
+        _unit("MJ/(m2.d)", "MJ/(m²·d)", "daily irradiation"),
+    )
+}
+
+
+def unit(code: str) -> Unit:
+    """Look a UCUM code up; raises ContractError for one we do not know."""
+    try:
+        return UNITS[code]
+    except KeyError:
+        raise ContractError(f"unknown unit '{code}'") from None
+
+
+def convert(value: Decimal, source: str, target: str) -> Decimal:
+    """Convert between two units of one dimension; raises ContractError when they differ in it."""
+    old, new = unit(source), unit(target)
+    if old.dimension != new.dimension:
+        raise ContractError(
+            f"cannot convert {old.dimension} '{source}' to {new.dimension} '{target}'"
+        )
+    return (value * old.factor + old.offset - new.offset) / new.factor
