@@ -34,6 +34,7 @@ MIN_EXPONENT, MAX_EXPONENT = -12, 12
 MAX_TIME_MS = 253_402_300_799_999  # 9999-12-31: the last instant both databases hold
 MAX_REASON_CHARS = 80
 
+_MAX_DIGITS = len(str(MAX_MANTISSA))  # keeps 1E+1000000 from being written out in full
 _MAX_INT64 = 2**63 - 1
 
 
@@ -89,10 +90,10 @@ class Batch:
 
 def representable(value: Decimal) -> bool:
     """Tell whether the codec can carry a value exactly."""
-    if not value.is_finite():
+    if not value.is_finite() or value.adjusted() > _MAX_DIGITS:
         return False
-    exponent = _exponent(value)
-    return exponent >= MIN_EXPONENT and abs(_mantissa(value, exponent)) <= MAX_MANTISSA
+    mantissa, exponent = _exact(value)
+    return exponent >= MIN_EXPONENT and abs(mantissa) <= MAX_MANTISSA
 
 
 def encode(clock: ClockSource, samples: Mapping[str, Sequence[Sample]]) -> bytes:
@@ -120,8 +121,8 @@ def _blocks(rows: Sequence[Sample]) -> Iterator[list[Sample]]:
         if sample.value is not None:
             if not representable(sample.value):
                 raise ValueError(f"the codec cannot carry {sample.value} exactly")
-            own = min(0, _exponent(sample.value))
-            magnitude = abs(_mantissa(sample.value, own))
+            mantissa, own = _exact(sample.value)
+            magnitude = abs(mantissa)
             finest = min(exponent, own)
             grown = max(widest * 10 ** (exponent - finest), magnitude * 10 ** (own - finest))
             if grown > MAX_MANTISSA:
@@ -136,13 +137,14 @@ def _blocks(rows: Sequence[Sample]) -> Iterator[list[Sample]]:
 def _series_fields(
     name: str, block: Sequence[Sample], times: list[Any], shared: list[Any] | None
 ) -> dict[str, Any]:
-    values = [sample.value for sample in block]
-    exponent = min((_exponent(value) for value in values if value is not None), default=0)
-    exponent = min(0, exponent)
+    values = [None if sample.value is None else _exact(sample.value) for sample in block]
+    exponent = min((value[1] for value in values if value is not None), default=0)
     fields: dict[str, Any] = {"n": name, "e": exponent}
     if times != shared:
         fields["t"] = times
-    fields["d"] = _differences([None if v is None else _mantissa(v, exponent) for v in values])
+    fields["d"] = _differences(
+        [None if v is None else v[0] * 10 ** (v[1] - exponent) for v in values]
+    )
     flags = [Flag.PASS if sample.value is None else sample.flag for sample in block]
     if any(flag != Flag.PASS for flag in flags):
         fields["q"] = [[int(flag), len(list(run))] for flag, run in groupby(flags)]
@@ -156,16 +158,20 @@ def _series_fields(
     return fields
 
 
-def _exponent(value: Decimal) -> int:
-    """Power of ten of the last digit that is not zero."""
-    exponent = value.normalize().as_tuple().exponent
+def _exact(value: Decimal) -> tuple[int, int]:
+    """Split a finite decimal into mantissa and exponent <= 0, without trailing zeros.
+
+    By its digits, not by Decimal arithmetic, which would round to the context's precision.
+    """
+    sign, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int):
         raise TypeError(f"{value} is not a finite number")
-    return 0 if value == 0 else exponent
-
-
-def _mantissa(value: Decimal, exponent: int) -> int:
-    return int(value.scaleb(-exponent))
+    mantissa = int("".join(map(str, digits)))
+    while exponent < 0 and mantissa % 10 == 0:
+        mantissa, exponent = mantissa // 10, exponent + 1
+    if exponent > 0:
+        mantissa, exponent = mantissa * 10**exponent, 0
+    return (-mantissa if sign else mantissa), exponent
 
 
 def _differences(mantissas: Sequence[int | None]) -> list[int | None]:

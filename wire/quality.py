@@ -44,6 +44,6 @@ def flag_of(quality: int) -> Flag:
     return Flag(quality & FLAG_MASK)
 
 
-def tests_of(quality: int) -> Test:
-    """Read the tests out of a packed quality."""
+def failed_tests(quality: int) -> Test:
+    """Read out of a packed quality which tests spoke."""
     return Test(quality & ~FLAG_MASK)

@@ -34,7 +34,7 @@ def parse(text: str, kind: type[T], source: str) -> T:
         tree = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         found = _DECODE_LINE.search(str(error))
-        line = int(found[1]) if found else None
+        line = int(found[1]) if found else len(text.splitlines())
         raise ConfigError(
             source, f"not valid TOML: {_DECODE_LINE.sub('', str(error))}", line
         ) from None

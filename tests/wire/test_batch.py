@@ -1,0 +1,204 @@
+"""The batch codec: exact, bounded, and deaf to garbage."""
+
+import zlib
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wire import batch
+from wire.batch import Sample, decode, encode, representable
+from wire.errors import ContractError
+from wire.messages import ClockSource
+from wire.quality import Flag
+
+EXAMPLE = {
+    "v": 1,
+    "clock": "ntp",
+    "t": [1767225600000, 600000, 6],
+    "s": [
+        {
+            "n": "dune-3/soil-30cm/vwc_raw",
+            "e": -2,
+            "d": [249340, -12, 0, 3, 0, 1],
+            "q": [[1, 5], [3, 1]],
+        },
+        {
+            "n": "dune-3/mast/rain",
+            "e": -1,
+            "t": [1767225600000, [0, 600000, 1800000]],
+            "d": [0, 2, 0],
+        },
+    ],
+}
+
+NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,5}/[a-z][a-z0-9-]{0,5}/[a-z_]{1,6}", fullmatch=True)
+DECIMALS = st.decimals(-(10**9), 10**9, places=4) | st.decimals(
+    allow_nan=False, allow_infinity=False, min_value=-(10**14), max_value=10**14
+).filter(representable)
+PRESENT = st.tuples(
+    DECIMALS, st.sampled_from([Flag.PASS, Flag.NOT_EVALUATED, Flag.SUSPECT, Flag.FAIL])
+)
+MISSING = st.sampled_from(["", "timeout", "bad checksum", "Zähler stumm"])
+
+
+@st.composite
+def series(draw):
+    times = draw(
+        st.lists(st.integers(0, batch.MAX_TIME_MS), min_size=1, max_size=30, unique=True).map(
+            sorted
+        )
+    )
+    if draw(st.booleans()):  # the usual case: a regular grid
+        times = [1767225600000 + 60000 * i for i in range(len(times))]
+    rows = []
+    for time_ms in times:
+        if draw(st.booleans()):
+            value, flag = draw(PRESENT)
+            rows.append(Sample(time_ms, value, flag))
+        else:
+            rows.append(Sample(time_ms, None, Flag.MISSING, draw(MISSING)))
+    return rows
+
+
+def rows_of(decoded):
+    """Gather a decoded batch by name; a series may be cut into several columns."""
+    rows = {}
+    for one in decoded.series:
+        rows.setdefault(one.name, []).extend(one.samples())
+    return rows
+
+
+@given(st.dictionaries(NAMES, series(), max_size=5), st.sampled_from(ClockSource))
+def test_decode_undoes_encode(samples, clock):
+    decoded = decode(encode(clock, samples))
+
+    assert decoded.clock is clock
+    assert rows_of(decoded) == samples
+
+
+@given(st.binary(max_size=300))
+def test_garbage_raises_only_the_documented_error(garbage):
+    with pytest.raises(ContractError):
+        decode(garbage)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["v", "t", "s", "n", "e", "d", "q", "m", "clock"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(json_values, st.integers(0, 7))
+def test_damaged_json_raises_only_the_documented_error(damage, place):
+    """Any part of a good batch replaced by anything decodes or raises ContractError."""
+    fields = msgspec.json.decode(msgspec.json.encode(EXAMPLE))
+    keys = ["v", "clock", "t", "s"]
+    inner = ["n", "e", "d", "q"]
+    if place < 4:
+        fields[keys[place]] = damage
+    else:
+        fields["s"][0][inner[place - 4]] = damage
+    try:
+        decoded = decode(zlib.compress(msgspec.json.encode(fields)))
+    except ContractError:
+        return
+    assert len(decoded) == sum(len(one.mantissas) for one in decoded.series)
+
+
+def test_reads_the_contract_s_own_example():
+    first, second = decode(zlib.compress(msgspec.json.encode(EXAMPLE))).series
+
+    assert [str(s.value) for s in first.samples()] == [
+        "2493.40", "2493.28", "2493.28", "2493.31", "2493.31", "2493.32",
+    ]  # fmt: skip
+    assert [s.flag for s in first.samples()] == [1, 1, 1, 1, 1, 3]
+    assert [(s.time_ms - 1767225600000, s.value) for s in second.samples()] == [
+        (0, Decimal("0.0")), (600000, Decimal("0.2")), (1800000, Decimal("0.2")),
+    ]  # fmt: skip
+
+
+def test_writes_the_bytes_of_the_contract():
+    rows = [Sample(1767225600000 + 600000 * i, Decimal(v)) for i, v in enumerate(["21.5", "21.4"])]
+    rows.append(Sample(1767226800000, None, Flag.MISSING, "timeout"))
+
+    text = zlib.decompress(encode(ClockSource.NTP, {"dune-3/mast/air_temperature": rows}))
+
+    assert text == (
+        b'{"v":1,"clock":"ntp","t":[1767225600000,600000,3],"s":[{"n":"dune-3/mast/air_temperature",'
+        b'"e":-1,"d":[215,-1,null],"m":[[2,"timeout"]]}]}'
+    )
+
+
+def test_a_series_too_wide_for_one_exponent_is_cut_not_rounded():
+    samples = {"a/b/c": [Sample(1, Decimal("1E-12")), Sample(2, Decimal(123456789012))]}
+
+    decoded = decode(encode(ClockSource.NTP, samples))
+
+    assert len(decoded.series) == 2
+    assert rows_of(decoded) == samples
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1E-13", "1E+1000000", "9007199254740993"])
+def test_a_value_that_cannot_be_carried_exactly_is_refused_when_writing(value):
+    assert not representable(Decimal(value))
+    with pytest.raises(ValueError, match="cannot carry"):
+        encode(ClockSource.NTP, {"a/b/c": [Sample(1, Decimal(value))]})
+
+
+def bomb(size):
+    return zlib.compress(b" " * size, 9)
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"", "cut short"),
+        (b"hello", "not zlib"),
+        (zlib.compress(b"{}")[:-3], "cut short"),
+        (zlib.compress(b"{}") + b"x", "followed by something else"),
+        (bomb(5_000_000), "when decompressed"),
+        (b"x" * 300_000, "over 262144"),
+        (zlib.compress(b'{"v":2,"s":[]}'), "version 2 is not known"),
+        (zlib.compress(b'{"v":1}'), "missing required field `s`"),
+        (zlib.compress(b'{"v":1,"s":[{"n":"no-slashes","d":[]}]}'), "Expected `str` matching"),
+        (
+            zlib.compress(b'{"v":1,"t":[5,1,2],"s":[{"n":"a/b/c","d":[1]}]}'),
+            "do not match its 1 values",
+        ),
+        (zlib.compress(b'{"v":1,"s":[{"n":"a/b/c","d":[1]}]}'), "do not match its 1 values"),
+        (zlib.compress(b'{"v":1,"t":[-5,0,1],"s":[{"n":"a/b/c","d":[1]}]}'), "years 1970 to 9999"),
+        (
+            zlib.compress(b'{"v":1,"t":[5,1,1],"s":[{"n":"a/b/c","d":[1],"q":[[1,2]]}]}'),
+            "do not add up",
+        ),
+        (
+            zlib.compress(b'{"v":1,"t":[5,1,1],"s":[{"n":"a/b/c","d":[1],"q":[[7,1]]}]}'),
+            "none of QARTOD",
+        ),
+        (
+            zlib.compress(b'{"v":1,"t":[5,1,1],"s":[{"n":"a/b/c","d":[1],"m":[[0,"x"]]}]}'),
+            "not missing",
+        ),
+        (zlib.compress(b'{"v":1,"s":[{"n":"a/b/c","d":[' + b"9" * 10**6 + b"]}]}"), "out of range"),
+    ],
+)
+def test_refuses_with_a_reason(payload, reason):
+    with pytest.raises(ContractError, match=reason):
+        decode(payload)
+
+
+def test_too_many_values_are_refused_on_both_sides():
+    many = [Sample(i, Decimal(0)) for i in range(batch.MAX_VALUES + 1)]
+
+    with pytest.raises(ValueError, match="at most 200000"):
+        encode(ClockSource.NTP, {"a/b/c": many})
+    zeros = b",".join([b"0"] * (batch.MAX_VALUES + 1))
+    with pytest.raises(ContractError, match="over 200000 values"):
+        decode(zlib.compress(b'{"v":1,"t":[0,1,200001],"s":[{"n":"a/b/c","d":[' + zeros + b"]}]}"))

@@ -1,0 +1,58 @@
+"""Inventory, status and receipt: what was said reads back; what was not meant is refused."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wire import messages
+from wire.errors import ContractError
+from wire.messages import Inventory, Receipt, Refusal, Status, decode, encode, ranges
+
+
+def test_a_receipt_is_written_as_the_contract_shows_it():
+    receipt = Receipt(
+        epoch="0123abcd",
+        stored=[(101, 164), (170, 170)],
+        refused=[Refusal(seq=165, reason="unknown unit 'furlong'")],
+    )
+
+    written = encode(receipt)
+
+    assert written == (
+        b'{"epoch":"0123abcd","stored":[[101,164],[170,170]],'
+        b'"refused":[{"seq":165,"reason":"unknown unit \'furlong\'"}]}'
+    )
+    assert decode(written, Receipt) == receipt
+
+
+def test_an_older_server_ignores_what_it_does_not_know():
+    assert decode(b'{"state":"online","mood":"good"}', Status) == Status(state="online")
+
+
+@pytest.mark.parametrize(
+    ("payload", "kind"),
+    [
+        (b"", Status),
+        (b"\xff\xfe", Status),
+        (b"[]", Inventory),
+        (b'{"rev":1}', Inventory),
+        (b'{"rev":1,"gateway":{"id":"g"},"things":[{"id":"a b","name":"x","site":"s"}],"sensors":[],"datastreams":[]}', Inventory),
+        (b'{"epoch":"e","stored":[[1]]}', Receipt),
+        (b'{"state":"online","clock":"sundial"}', Status),
+        (b" " * (messages.MAX_MESSAGE_BYTES + 1), Status),
+        (b"[" * 100_000, Receipt),
+    ],
+)  # fmt: skip
+def test_refuses_what_is_not_the_message(payload, kind):
+    with pytest.raises(ContractError):
+        decode(payload, kind)
+
+
+@given(st.lists(st.integers(1, 60)))
+def test_ranges_name_each_seq_once(seqs):
+    found = ranges(seqs)
+
+    assert [n for low, high in found for n in range(low, high + 1)] == sorted(set(seqs))
+    assert all(later[0] > earlier[1] + 1 for earlier, later in pairwise(found))
