@@ -1,0 +1,92 @@
+"""A serial line that is not perfect: faults between the devices and the gateway.
+
+Each fault has a probability per message; without any the line is left out altogether.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from firmware_sim.devices.base import Bus, Send
+from firmware_sim.physics.chance import Dice
+
+Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How often each fault strikes a message, and how long what lasts lasts."""
+
+    drop: Probability = 0.0  # the message never goes out
+    corrupt: Probability = 0.0  # one bit of it is turned
+    echo: Probability = 0.0  # the gateway hears its own request first
+    split: Probability = 0.0  # it comes in two parts, `pause_s` between them
+    pause_s: Seconds = 0.2
+    delay: Probability = 0.0  # it comes `delay_s` late
+    delay_s: Seconds = 2.0
+    garbage: Probability = 0.0  # one to four stray bytes come before it
+    silence: Probability = 0.0  # the line is dead for `silence_s` from here
+    silence_s: Seconds = 30.0
+
+    def any(self) -> bool:
+        """Tell whether there is anything to do."""
+        return any((self.drop, self.corrupt, self.echo, self.split, self.delay)) or any(
+            (self.garbage, self.silence)
+        )
+
+
+class FaultyLine:
+    """A bus as it is heard through a faulty line."""
+
+    def __init__(self, bus: Bus, faults: Faults, dice: Dice) -> None:
+        """Put the line in front of a bus."""
+        self._bus = bus
+        self._faults = faults
+        self._dice = dice
+        self._dead_until = 0.0
+
+    def receive(self, data: bytes, now: float) -> list[Send]:
+        """Pass a request on, unless the line is dead."""
+        if now < self._dead_until:
+            return []
+        echo = [Send(0.0, data)] if self._strikes(self._faults.echo) else []
+        return echo + self._spoil(self._bus.receive(data, now), now)
+
+    def wake_at(self, now: float) -> float | None:
+        """Tell when the devices want to speak."""
+        return self._bus.wake_at(now)
+
+    def wake(self, now: float) -> list[Send]:
+        """Let the devices speak; a dead line swallows it."""
+        return self._spoil(self._bus.wake(now), now)
+
+    def _strikes(self, probability: float) -> bool:
+        return probability > 0.0 and self._dice.roll() < probability
+
+    def _spoil(self, sends: list[Send], now: float) -> list[Send]:
+        return [part for send in sends for part in self._message(send, now)]
+
+    def _message(self, send: Send, now: float) -> list[Send]:
+        faults = self._faults
+        if self._strikes(faults.silence):
+            self._dead_until = max(self._dead_until, now + faults.silence_s)
+        if now < self._dead_until or self._strikes(faults.drop):
+            return []
+        if self._strikes(faults.corrupt):
+            send = Send(send.delay_s, self._turn_a_bit(send.data))  # no answer that could be read
+        if self._strikes(faults.delay):
+            send = send._replace(delay_s=send.delay_s + faults.delay_s)
+        if self._strikes(faults.garbage):
+            stray = bytes(self._dice.below(256) for _ in range(1 + self._dice.below(4)))
+            send = send._replace(data=stray + send.data)
+        return self._halves(send) if self._strikes(faults.split) else [send]
+
+    def _turn_a_bit(self, data: bytes) -> bytes:
+        spoiled = bytearray(data)
+        spoiled[self._dice.below(len(data))] ^= 1 << self._dice.below(7)
+        return bytes(spoiled)
+
+    def _halves(self, send: Send) -> list[Send]:
+        middle = len(send.data) // 2
+        late = send.delay_s + self._faults.pause_s
+        return [Send(send.delay_s, send.data[:middle]), Send(late, send.data[middle:], send.answer)]
