@@ -52,8 +52,9 @@ PROPERTIES: dict[str, ObservedProperty] = {
         _P("wind_speed_max", "Strongest wind", "m/s", None, Aggregate.MAX),
         _P("wind_gust", "Gust", "m/s", "wind_speed_of_gust", Aggregate.MAX),
         _P("wind_direction", "Wind from", "deg", "wind_from_direction", Aggregate.VECTOR_MEAN),
-        _P("wind_north", "Wind, northward", "m/s", "northward_wind"),
-        _P("wind_east", "Wind, eastward", "m/s", "eastward_wind"),
+        # As instruments give it; CF northward_wind has the other sign.
+        _P("wind_north", "Wind from the north", "m/s"),
+        _P("wind_east", "Wind from the east", "m/s"),
         _P(
             "solar_radiation",
             "Solar radiation",

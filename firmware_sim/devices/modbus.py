@@ -169,9 +169,7 @@ class ModbusDevice:
         if field.span is not None:
             sensed = max(float(field.span[0]), min(float(field.span[1]), sensed))
         low, high = _LIMITS[field.type]
-        raw = max(low, min(high, round(sensed / float(field.scale))))
-        # Never by chance what the catalogue takes for "no value".
-        return raw if self.setup.model.missing_reason(raw * field.scale) is None else raw - 1
+        return max(low, min(high, round(sensed / float(field.scale))))
 
     def _answer(self, measured: dict[str, Measured], asked: range) -> Answer:
         """Tell which fields lie wholly within the registers that were asked for."""
@@ -181,7 +179,7 @@ class ModbusDevice:
             start, value = _register(field), measured[field.property].value
             if start not in asked or start + _width(field) - 1 not in asked:
                 continue
-            reason = self.setup.model.missing_reason(value)
+            reason = self.setup.model.missing_reason(field.property, value)
             if reason is None:
                 values[field.property] = value
             else:

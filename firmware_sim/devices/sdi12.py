@@ -195,7 +195,7 @@ class Sensor:
             key, value = self._property.get(position), Decimal(text)
             if key is None:
                 continue
-            reason = self.setup.model.missing_reason(value)
+            reason = self.setup.model.missing_reason(key, value)
             if reason is None:
                 values[key] = value
             else:

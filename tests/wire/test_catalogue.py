@@ -45,11 +45,29 @@ def test_each_property_of_a_model_is_there_once(model):
     assert all(field.span is None or field.span[0] < field.span[1] for field in model.field)
 
 
+@pytest.mark.parametrize("model", bundled().values(), ids=lambda model: model.model)
+def test_a_sentinel_is_nothing_that_can_be_measured(model):
+    """Else a real value would be taken for a missing one."""
+    for field in model.field:
+        low, high = field.span or (None, None)
+        for sentinel in model.sentinel:
+            if low is not None and model.missing_reason(field.property, sentinel.value):
+                assert not low <= sentinel.value <= high
+
+
 def test_a_sentinel_is_missing_with_its_reason():
     model = parse_model(GOOD, "probe.toml")
 
-    assert model.missing_reason(Decimal("6553.50")) == "probe fault"
-    assert model.missing_reason(Decimal("6553.4")) is None
+    assert model.missing_reason("vwc", Decimal("6553.50")) == "probe fault"
+    assert model.missing_reason("vwc", Decimal("6553.4")) is None
+
+
+def test_a_sentinel_can_belong_to_some_properties_only():
+    """65535 lx is daylight; 65535 of a wind vane is a fault."""
+    model = bundled()["Renke RS-FSXCS"]
+
+    assert model.missing_reason("wind_direction", Decimal(65535)) == "module fault"
+    assert model.missing_reason("illuminance", Decimal(65535)) is None
 
 
 @pytest.mark.parametrize(
@@ -59,6 +77,11 @@ def test_a_sentinel_is_missing_with_its_reason():
         ('"%"', '"furlong"', "unknown unit 'furlong'"),
         ('"%"', '"m"', "cannot convert length"),
         ("register = 0", "position = 1", "needs a 'register'"),
+        (
+            'reason = "probe',
+            'properties = ["ph"]\nreason = "probe',
+            "names a property that is no field: 'ph'",
+        ),
         ("[modbus]", "", "needs a \\[modbus\\] table"),
         ("register", "regster", "probe.toml:9: unknown key 'regster'; did you mean 'register'"),
     ],

@@ -103,10 +103,11 @@ class Field(_Strict, frozen=True, kw_only=True):
 
 
 class Sentinel(_Strict, frozen=True, kw_only=True):
-    """A value that means "no value", and why."""
+    """A value that means "no value", and why; of the named `properties`, or of all when none is."""
 
     value: Decimal
     reason: str
+    properties: list[str] = []
 
 
 class Derived(_Strict, frozen=True, kw_only=True):
@@ -136,9 +137,12 @@ class SensorModel(_Strict, frozen=True, kw_only=True):
         """Find the field that yields a property."""
         return next((one for one in self.field if one.property == property_key), None)
 
-    def missing_reason(self, value: Decimal) -> str | None:
+    def missing_reason(self, property_key: str, value: Decimal) -> str | None:
         """Tell why a value stands for "no value", or None when it is a real one."""
-        return next((one.reason for one in self.sentinel if one.value == value), None)
+        for one in self.sentinel:
+            if one.value == value and (not one.properties or property_key in one.properties):
+                return one.reason
+        return None
 
 
 _WHERE = {
@@ -157,6 +161,8 @@ def parse_model(text: str, source: str) -> SensorModel:
             _check_field(model, field)
         for derived in model.derived:
             _check_derived(model, derived)
+        for sentinel in model.sentinel:
+            _check_sentinel(model, sentinel)
     except ContractError as error:
         raise ConfigError(source, str(error)) from None
     for section in (Protocol.SDI12, Protocol.MODBUS, Protocol.LINE):
@@ -181,6 +187,14 @@ def _check_derived(model: SensorModel, derived: Derived) -> None:
         raise ContractError(
             f"derived '{derived.property}' names a source that is no field: '{derived.source}'"
         )
+
+
+def _check_sentinel(model: SensorModel, sentinel: Sentinel) -> None:
+    for key in sentinel.properties:
+        if model.field_for(key) is None:
+            raise ContractError(
+                f"sentinel {sentinel.value} names a property that is no field: '{key}'"
+            )
 
 
 @cache

@@ -176,12 +176,6 @@ def test_a_failed_module_is_a_reason_not_a_value(probe, still):
     )
 
 
-def test_a_measured_value_is_never_a_sentinel_by_chance(station, still):
-    """65535 lx is what the catalogue takes for a failed module."""
-    still.change(solar_wm2=65535 / 120.0)
-    assert station.measure(NOW)["illuminance"].value == 65534
-
-
 @given(st.binary(max_size=300))
 def test_noise_is_met_with_silence_or_an_exception(data):
     from firmware_sim.devices.base import Setup
