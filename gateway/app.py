@@ -1,0 +1,210 @@
+"""The gateway's wiring: what is built from a configuration, started, and stopped in reverse."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+from threading import Lock, Thread
+from typing import Literal
+
+import structlog
+
+from gateway.buses.port_errors import serial_ports
+from gateway.buses.runner import BusRunner
+from gateway.clock import Clock
+from gateway.config import BusSection, Config
+from gateway.errors import BusError, StoreError
+from gateway.health import Health
+from gateway.inventory import Identity, InventoryBook
+from gateway.outbox import DataDirLock, Outbox
+from gateway.readings import Observation
+from gateway.uplink import Link, Uplink, UplinkSettings
+from wire.errors import ConfigError
+
+PASSWORD_VARIABLE = "SAXAUL_MQTT_PASSWORD"  # noqa: S105 - the variable's name
+
+STARTED = "gateway_started"
+STOPPED = "gateway_stopped"
+STOP_OVERRUN = "stop_step_overrun"
+STOP_FAILED = "stop_step_failed"
+APPEND_FAILED = "append_failed"
+APPEND_RECOVERED = "append_recovered"
+DROPPED = "observations_dropped"
+NOTE_FAILED = "identity_not_kept"
+
+# While the disk refuses them, this many observations wait in memory (about 2 MB).
+WAITING_LIMIT = 5_000
+
+AbsentPorts = Literal["exit", "retry"]
+
+_log = structlog.get_logger(__name__)
+
+
+class Recorder:
+    """Where bus threads put what they observed: into the outbox, at once.
+
+    While the outbox cannot be written, observations wait in memory, the oldest giving way, counted.
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        """Start with nothing waiting."""
+        self._outbox = outbox
+        self._lock = Lock()
+        self._waiting: list[Observation] = []
+        self.dropped = 0
+
+    def __call__(self, observations: list[Observation]) -> None:
+        """Keep observations. Never raises for the disk: a bus must go on reading."""
+        if not observations:
+            return
+        with self._lock:
+            failing = bool(self._waiting)
+            batch = [*self._waiting, *observations]
+            try:
+                self._outbox.append(batch)
+            except StoreError as error:
+                self._hold(batch, error, first=not failing)
+                return
+            self._waiting = []
+            if failing:
+                _log.info(APPEND_RECOVERED, count=len(batch))
+
+    def _hold(self, batch: list[Observation], error: StoreError, *, first: bool) -> None:
+        if first:
+            _log.error(APPEND_FAILED, reason=str(error))
+        surplus = max(0, len(batch) - WAITING_LIMIT)
+        if surplus:
+            self.dropped += surplus
+            _log.error(DROPPED, count=surplus, total=self.dropped)
+        self._waiting = batch[surplus:]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One named piece of stopping, and how long it may take."""
+
+    name: str
+    stop: Callable[[], None]
+    limit_s: float
+
+
+class App:
+    """A gateway that can be started once and stopped once."""
+
+    def __init__(self, config: Config, password: str | None) -> None:
+        """Take the data folder and open the outbox; raises StoreError. No port is touched yet."""
+        data_dir = Path(config.gateway.data_dir)
+        self._config = config
+        self._steps: list[Step] = []
+        lock = DataDirLock(data_dir)
+        self._steps.append(Step("data folder lock", lock.close, 0.1))
+        try:
+            self._build(config, data_dir, password)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _build(self, config: Config, data_dir: Path, password: str | None) -> None:
+        clock = Clock(config.clock.trust)
+        self.outbox = Outbox(data_dir, clock, config.clock.hold_s)
+        self._steps.append(Step("outbox", self.outbox.close, 0.5))
+        self._book = InventoryBook(config, self.outbox)
+        self._uplink = Uplink(
+            uplink_settings(config, password),
+            self.outbox,
+            clock,
+            self._book,
+            Health(clock),
+            SystemRandom(),
+        )
+        recorder = Recorder(self.outbox)
+        self._buses = [
+            BusRunner(bus, clock, recorder, on_identified=self._identified) for bus in config.bus
+        ]
+
+    def start(self) -> None:
+        """Start the uplink and every bus."""
+        self._uplink.start()
+        self._steps.append(Step("uplink", lambda: self._uplink.stop(1.4), 1.5))
+        self._steps.append(Step("buses", self._stop_buses, 0.9))
+        for bus in self._buses:
+            bus.start()
+        _log.info(STARTED, gateway=self._config.gateway.id, buses=len(self._buses))
+
+    def stop(self) -> None:
+        """Stop all, last started first, in 3 s at most."""
+        while self._steps:
+            _bounded(self._steps.pop())
+
+    def _stop_buses(self) -> None:
+        threads = [Thread(target=bus.stop, daemon=True) for bus in self._buses]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _identified(self, thing: str, sensor_id: str, identity: Identity) -> None:
+        try:
+            changed = self._book.identified(thing, sensor_id, identity)
+        except StoreError as error:  # not worth a bus: it is asked again at the next start
+            _log.error(NOTE_FAILED, reason=str(error))
+            return
+        if changed:
+            self._uplink.announce()
+
+
+def _bounded(step: Step) -> None:
+    thread = Thread(target=_stop_one, args=(step,), daemon=True)
+    thread.start()
+    thread.join(step.limit_s)
+    if thread.is_alive():
+        _log.warning(STOP_OVERRUN, step=step.name, limit_s=step.limit_s)
+
+
+def _stop_one(step: Step) -> None:
+    try:
+        step.stop()
+    except Exception:  # noqa: BLE001 - top of the thread: the next step must have its turn
+        _log.exception(STOP_FAILED, step=step.name)
+
+
+def uplink_settings(config: Config, password: str | None) -> UplinkSettings:
+    """Read the uplink's settings; the user name defaults to the gateway's id, given a password."""
+    section = config.uplink
+    username = section.username or (config.gateway.id if password else "")
+    link = Link(
+        client_id=config.gateway.id,
+        host=section.host,
+        port=section.port,
+        tls=section.tls,
+        ca_file=section.ca_file,
+        username=username,
+        password=password,
+    )
+    return UplinkSettings(link, section.batch_every_s, section.heartbeat_s)
+
+
+def build(config: Config, source: str, absent_ports: AbsentPorts = "exit") -> App:
+    """Check what a person can mend, then build.
+
+    Raises ConfigError, BusError for a serial port that is not there (unless told to "retry" until
+    it is), and StoreError. `source` is the file that the configuration came from.
+    """
+    ca_file = config.uplink.ca_file
+    if config.uplink.tls and ca_file and not Path(ca_file).is_file():
+        raise ConfigError(source, f"uplink.ca_file '{ca_file}' is not there")
+    if absent_ports == "exit":
+        check_ports(config.bus, source)
+    return App(config, os.environ.get(PASSWORD_VARIABLE))
+
+
+def check_ports(buses: Sequence[BusSection], source: str) -> None:
+    """Raise BusError for the first serial port that is not there, naming those that are."""
+    for bus in buses:
+        if "://" not in bus.port and not Path(bus.port).exists():
+            found = ", ".join(serial_ports()) or "none"
+            raise BusError(
+                f"{bus.port} is not there; ports found: {found}; "
+                f"plug it in or correct bus '{bus.id}' in {source}"
+            )

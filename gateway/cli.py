@@ -1,0 +1,185 @@
+"""The command `saxaul-gateway`: reads arguments, installs signals, calls what does the work.
+
+What only one command needs is imported there: `run` has 50 MB to live in.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from gateway import logs
+from gateway.config import Config, load
+from gateway.errors import GatewayError, SensorError
+from wire.errors import ConfigError
+
+PROGRAM = "saxaul-gateway"
+DEFAULT_CONFIG = Path("/etc/saxaul/gateway.toml")
+CRASHED = "command_failed"
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+EXIT_OK, EXIT_BUG, EXIT_MEND = 0, 1, 2
+
+_log = structlog.get_logger(__name__)
+
+
+class _Command(Protocol):
+    def __call__(self, args: argparse.Namespace) -> int: ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 2 for what a person can mend, 1 for a bug."""
+    args = _parser().parse_args(argv)
+    logs.configure(args.log_level)
+    command: _Command = args.command
+    try:
+        return command(args)
+    except (ConfigError, GatewayError) as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return EXIT_MEND
+    except KeyboardInterrupt:
+        return EXIT_OK
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone: nothing is left to say
+        return EXIT_OK
+    except Exception:  # noqa: BLE001 - top of the command
+        _log.exception(CRASHED)
+        return EXIT_BUG
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--config", type=Path, default=DEFAULT_CONFIG, metavar="PATH", help="default: %(default)s"
+    )
+    shared.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), default="info"
+    )
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM, description="Reads field sensors over serial lines and carries readings away."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", parents=[shared], help="read sensors until told to stop")
+    run.add_argument(
+        "--absent-ports",
+        choices=("exit", "retry"),
+        default="exit",
+        help="what to do when a configured serial port is not there at start (default: exit); "
+        "one that vanishes later is always waited for",
+    )
+    run.set_defaults(command=_run)
+
+    scan = commands.add_parser(
+        "scan",
+        help="look for sensors on serial ports",
+        description="Listen on serial ports, then ask for SDI-12 and Modbus sensors; print [[bus]] "
+        "tables to paste into gateway.toml. The gateway must not be running on these ports.",
+    )
+    scan.add_argument("ports", nargs="*", metavar="PORT", help="default: all that there are")
+    scan.set_defaults(command=_scan, log_level="info")
+
+    outbox = commands.add_parser(
+        "outbox", parents=[shared], help="show what is kept for the server; changes nothing"
+    )
+    outbox.add_argument("--newest", type=int, default=10, metavar="N", help="batches to list")
+    outbox.set_defaults(command=_outbox)
+
+    backfill = commands.add_parser(
+        "backfill",
+        parents=[shared],
+        help="append a CSV of past values (time_ms,datastream,value,reason)",
+        description="Append a CSV of past values, header time_ms,datastream,value,reason, to the "
+        "outbox; `run` then sends it. Not while `run` is active. It does not resume: run it again "
+        "after an interruption; the server keeps each reading once.",
+    )
+    backfill.add_argument("file", type=Path, metavar="FILE.csv")
+    backfill.set_defaults(command=_backfill)
+
+    config = commands.add_parser(
+        "config", parents=[shared], help="print a commented gateway.toml, or check one"
+    )
+    config.add_argument("--check", action="store_true", help="check the file named by --config")
+    config.set_defaults(command=_config)
+    return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    from gateway.app import STOPPED, build  # noqa: PLC0415 - see the module's docstring
+
+    # Blocked before the first thread starts, so that it is this one that takes them, when it waits.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    app = build(load(args.config), str(args.config), args.absent_ports)
+    try:
+        app.start()
+        signal.sigwait(STOP_SIGNALS)
+    finally:
+        app.stop()
+    _log.info(STOPPED)
+    return EXIT_OK
+
+
+def _outbox(args: argparse.Namespace) -> int:
+    from rich.console import Console  # noqa: PLC0415 - see the module's docstring
+
+    from gateway.outbox import report  # noqa: PLC0415
+
+    config = load(args.config)
+    found = report.read(Path(config.gateway.data_dir), args.newest)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    report.show(found, console)
+    return EXIT_OK
+
+
+def _backfill(args: argparse.Namespace) -> int:
+    from rich.progress import Progress  # noqa: PLC0415 - see the module's docstring
+
+    from gateway.backfill import backfill  # noqa: PLC0415
+    from gateway.clock import Clock  # noqa: PLC0415
+    from gateway.outbox import DataDirLock, Outbox  # noqa: PLC0415
+
+    config = load(args.config)
+    data_dir, clock = Path(config.gateway.data_dir), Clock(config.clock.trust)
+    with DataDirLock(data_dir), Outbox(data_dir, clock, config.clock.hold_s) as outbox:
+        size = args.file.stat().st_size if args.file.is_file() else None
+        with Progress() as bar:
+            task = bar.add_task(config.gateway.id, total=size)
+            count = backfill(config, args.file, outbox, lambda at: bar.update(task, completed=at))
+    print(f"{count} observations of {args.file} are in the outbox of {config.gateway.id}")
+    return EXIT_OK
+
+
+def _config(args: argparse.Namespace) -> int:
+    from gateway.config_text import example  # noqa: PLC0415 - see the module's docstring
+
+    if args.check:
+        print(f"{args.config}: {_summary(load(args.config))}")
+    else:
+        print(example(), end="")
+    return EXIT_OK
+
+
+def _summary(config: Config) -> str:
+    sensors = list(config.sensors())
+    series = sum(len(model.field) for _, _, model in sensors)
+    return f"ok (buses: {len(config.bus)}, sensors: {len(sensors)}, datastreams: {series})"
+
+
+def _scan(args: argparse.Namespace) -> int:
+    from gateway.scan import scan  # noqa: PLC0415 - see the module's docstring
+
+    found = False
+    for one in scan(args.ports, lambda text: print(text, file=sys.stderr)):
+        found = True
+        print(one.toml())
+    if not found:
+        raise SensorError(
+            "no sensor found: check power and wiring, that the port is free "
+            "(systemctl stop saxaul-gateway), and name it: saxaul-gateway scan /dev/ttyUSB0"
+        )
+    return EXIT_OK

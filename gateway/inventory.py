@@ -1,0 +1,141 @@
+"""What is attached to this gateway, as the server is told it."""
+
+from collections.abc import Mapping
+from threading import Lock
+from typing import Protocol
+
+import msgspec
+
+from gateway.config import Config, SensorSection, datastream_name
+from gateway.health import hardware, software
+from wire.catalogue import SensorModel
+from wire.messages import DatastreamInfo, GatewayInfo, Inventory, SensorInfo, ThingInfo
+
+_IDENTITIES = "identities"
+_INVENTORY = "inventory"
+
+
+class Identity(Protocol):
+    """What a sensor says of itself; empty where it says nothing."""
+
+    @property
+    def serial(self) -> str:
+        """Serial number."""
+
+    @property
+    def firmware(self) -> str:
+        """Firmware version."""
+
+
+class Notes(Protocol):
+    """Where notes survive a restart: the outbox."""
+
+    def meta(self, key: str) -> str | None:
+        """Read a note."""
+
+    def set_meta(self, values: dict[str, str]) -> None:
+        """Keep notes."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What is kept of an identity. `model` is the configured one: another model voids the rest."""
+
+    model: str
+    serial: str = ""
+    firmware: str = ""
+
+
+class InventoryBook:
+    """The inventory and its revision, which grows with each change, also over restarts.
+
+    Identities are remembered: a restart must not look like a swap of all instruments.
+    """
+
+    def __init__(self, config: Config, notes: Notes) -> None:
+        """Read what earlier runs found out; raises StoreError."""
+        self._config = config
+        self._notes = notes
+        self._lock = Lock()
+        self._models = {f"{s.thing}/{s.id}": s.model for _, s, _ in config.sensors()}
+        kept = msgspec.json.decode(notes.meta(_IDENTITIES) or "{}", type=dict[str, Known])
+        self._known = {
+            name: one for name, one in kept.items() if self._models.get(name) == one.model
+        }
+
+    def identified(self, thing: str, sensor_id: str, identity: Identity) -> bool:
+        """Take note of what a sensor said of itself; tell whether that is new."""
+        name = f"{thing}/{sensor_id}"
+        found = Known(self._models[name], identity.serial.strip(), identity.firmware.strip())
+        with self._lock:
+            if self._known.get(name) == found:
+                return False
+            self._known[name] = found
+            self._notes.set_meta({_IDENTITIES: msgspec.json.encode(self._known).decode()})
+        return True
+
+    def current(self) -> Inventory:
+        """Compose the inventory; its `rev` is one more than the last when anything differs."""
+        with self._lock:
+            kept = self._notes.meta(_INVENTORY)
+            last = msgspec.json.decode(kept, type=Inventory) if kept else None
+            rev = last.rev if last else 0
+            now = compose(self._config, self._known, rev)
+            if now != last:
+                now = compose(self._config, self._known, rev + 1)
+                self._notes.set_meta({_INVENTORY: msgspec.json.encode(now).decode()})
+            return now
+
+
+def compose(config: Config, known: Mapping[str, Known], rev: int) -> Inventory:
+    """Write the inventory of a configuration and of what its sensors said."""
+    sensors = list(config.sensors())
+    return Inventory(
+        rev=rev,
+        gateway=GatewayInfo(id=config.gateway.id, software=software(), hardware=hardware()),
+        things=[
+            ThingInfo(
+                id=thing.id,
+                name=thing.name,
+                site=config.gateway.site,
+                lat=thing.lat,
+                lon=thing.lon,
+                elevation_m=thing.elevation_m,
+            )
+            for thing in config.thing
+        ],
+        sensors=[
+            _sensor(sensor, bus.protocol.value, known.get(f"{sensor.thing}/{sensor.id}"))
+            for bus, sensor, _ in sensors
+        ],
+        datastreams=[one for _, sensor, model in sensors for one in _datastreams(sensor, model)],
+    )
+
+
+def _sensor(sensor: SensorSection, protocol: str, known: Known | None) -> SensorInfo:
+    """Describe an instrument; what it says of itself goes before what a person noted."""
+    return SensorInfo(
+        id=sensor.id,
+        thing=sensor.thing,
+        model=sensor.model,
+        serial=(known.serial if known else "") or sensor.serial,
+        firmware=known.firmware if known else "",
+        protocol=protocol,
+        address=sensor.address,
+        depth_m=sensor.depth_m,
+        height_m=sensor.height_m,
+        installed=sensor.installed,
+    )
+
+
+def _datastreams(sensor: SensorSection, model: SensorModel) -> list[DatastreamInfo]:
+    return [
+        DatastreamInfo(
+            name=datastream_name(sensor, field.property),
+            sensor=f"{sensor.thing}/{sensor.id}",
+            property=field.property,
+            unit=field.unit,
+            interval_s=sensor.interval_s,
+            statistic=field.statistic.value,
+        )
+        for field in model.field
+    ]

@@ -1,0 +1,6 @@
+"""The outbox: a reading exists once it is in this file, until the server has confirmed it."""
+
+from gateway.outbox.lock import DataDirLock
+from gateway.outbox.store import Candidate, Outbox
+
+__all__ = ["Candidate", "DataDirLock", "Outbox"]

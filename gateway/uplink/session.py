@@ -1,0 +1,164 @@
+"""One MQTT connection, from connecting to closing, driven from one thread.
+
+Each connection is a new client with an empty queue: what has to be sent again is the outbox's to
+know, and two memories of it would send twice. The session at the broker outlives connections
+(clean_session=False), so that receipts wait there.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gateway.errors import GatewayError
+
+CONNECT_TIMEOUT_S = 5.0
+CONNACK_TIMEOUT_S = 10.0
+# The broker speaks for us (last will) after 1.5 times this; MQTT 3.1.1, 3.1.2.10.
+KEEPALIVE_S = 30
+
+
+class LinkError(GatewayError):
+    """The broker cannot be reached or has gone: look at the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where the broker is and who we are to it."""
+
+    client_id: str
+    host: str
+    port: int
+    tls: bool = False
+    ca_file: str = ""
+    username: str = ""
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes, retained, when we vanish."""
+
+    topic: str
+    payload: bytes
+
+
+class Session:
+    """A connection to the broker. All methods raise LinkError when it cannot be had or is gone."""
+
+    def __init__(self, link: Link, will: Will, on_message: Callable[[bytes], None]) -> None:
+        """Prepare, without touching the network. `on_message` gets the payloads we subscribe to."""
+        self._link = link
+        self._on_payload = on_message
+        self._lost: str | None = None
+        self._connected = False
+        self._acknowledged: list[int] = []
+        self._client = self._make_client(will)
+
+    def open(self, subscribe_to: str) -> None:
+        """Connect, wait for the broker's consent, and subscribe."""
+        link = self._link
+        try:
+            if link.tls:
+                self._client.tls_set(ca_certs=link.ca_file or None)
+            self._client.connect(link.host, link.port, keepalive=KEEPALIVE_S)
+        except OSError as error:
+            raise LinkError(f"broker {link.host}:{link.port}: {error}") from None
+        deadline_s = monotonic() + CONNACK_TIMEOUT_S
+        while not self._connected:
+            self.pump(0.1)
+            if monotonic() > deadline_s:
+                raise LinkError(f"broker {link.host}:{link.port} does not answer as a broker")
+        self._client.subscribe(subscribe_to, qos=1)
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
+        """Hand a message to the connection, QoS 1; returns the id that `pump` will report."""
+        return self._client.publish(topic, payload, qos=1, retain=retain).mid
+
+    def pump(self, timeout_s: float) -> list[int]:
+        """Send and receive for up to `timeout_s`; return the ids the broker has acknowledged."""
+        outcome = self._client.loop(timeout_s)
+        if self._lost is not None:
+            raise LinkError(self._lost)
+        if outcome != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise LinkError(f"broker {self._link.host}:{self._link.port}: {outcome.name}")
+        acknowledged, self._acknowledged = self._acknowledged, []
+        return acknowledged
+
+    def close(self) -> None:
+        """Say goodbye, so that the last will is not published, and close."""
+        self._client.disconnect()
+        self._release()
+
+    def abandon(self) -> None:
+        """Drop the connection without a goodbye: the broker publishes the last will."""
+        sock = self._client.socket()
+        if sock is not None:
+            sock.close()
+        self._release()
+
+    def _release(self) -> None:
+        """Cut the circle of references, so that the client and its queue are freed at once."""
+        client = self._client
+        client.on_connect = client.on_disconnect = client.on_message = client.on_publish = None
+
+    def _make_client(self, will: Will) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._link.client_id,
+            clean_session=False,
+            protocol=MQTTProtocolVersion.MQTTv311,
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(0)  # no limit here: the window rules
+        client.will_set(will.topic, will.payload, qos=1, retain=True)
+        if self._link.username:
+            client.username_pw_set(self._link.username, self._link.password)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        return client
+
+    def _on_connect(
+        self,
+        _client: Client,
+        _userdata: object,
+        _flags: ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._lost = (
+                f"broker {self._link.host}:{self._link.port} refuses '{self._link.client_id}': "
+                f"{reason}; check uplink.username and SAXAUL_MQTT_PASSWORD"
+            )
+        self._connected = not reason.is_failure
+
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _userdata: object,
+        _flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if self._lost is None:
+            self._lost = f"broker {self._link.host}:{self._link.port}: connection lost: {reason}"
+
+    def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+        self._on_payload(bytes(message.payload))
+
+    def _on_publish(
+        self,
+        _client: Client,
+        _userdata: object,
+        mid: int,
+        _reason: ReasonCode,
+        _properties: Properties,
+    ) -> None:
+        self._acknowledged.append(mid)

@@ -1,0 +1,111 @@
+"""Which batch to send when. Pure: it is told what happened and when, and keeps no clock.
+
+A batch is *in flight* from its first sending until its receipt, and *on the wire* from each sending
+until the broker's PUBACK. The first bounds what the server has to sort out after an outage; the
+second keeps fresh readings from queueing behind history on a slow link.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway.outbox import Candidate
+
+# The wire contract, "Receipt": at most 64 in flight; re-sent after 30 s, doubling to 15 min.
+MAX_IN_FLIGHT = 64
+FIRST_RETRY_MS = 30_000
+MAX_RETRY_MS = 900_000
+# Places that history leaves free for what was just measured.
+LIVE_RESERVE = 8
+# On the wire at once, unless a single batch is larger; at 1 KB/s this is 2 min of sending.
+MAX_WIRE_BYTES = 128 * 1024
+# A broker that acknowledges nothing for this long has lost us, whatever TCP says.
+STALL_MS = 600_000
+
+
+@dataclass(slots=True)
+class _Flight:
+    size: int
+    attempts: int = 1
+    on_wire: bool = True
+    due_ms: int = 0
+
+
+class Window:
+    """The batches of one connection that are under way. Times are monotonic milliseconds."""
+
+    def __init__(self) -> None:
+        """Start with nothing under way."""
+        self._flights: dict[int, _Flight] = {}
+        self._progress_ms = 0
+
+    def __len__(self) -> int:
+        """Count the batches in flight."""
+        return len(self._flights)
+
+    @property
+    def in_flight(self) -> Collection[int]:
+        """The batches that were sent on this connection and have no receipt yet."""
+        return self._flights.keys()
+
+    @property
+    def wire_bytes(self) -> int:
+        """How much the broker has not acknowledged yet."""
+        return sum(flight.size for flight in self._flights.values() if flight.on_wire)
+
+    @property
+    def room(self) -> int:
+        """How many more batches may be taken into flight."""
+        return max(0, MAX_IN_FLIGHT - len(self._flights))
+
+    def connected(self, now_ms: int) -> None:
+        """Begin anew on a new connection: all that is unconfirmed may be sent again at once."""
+        self._flights.clear()
+        self._progress_ms = now_ms
+
+    def choose(self, candidates: Sequence[Candidate], now_ms: int) -> list[int]:
+        """Take what is to be sent now: overdue batches again, then new ones in their order."""
+        chosen: list[int] = []
+        for seq, flight in self._flights.items():
+            if not flight.on_wire and flight.due_ms <= now_ms and self._fits(flight.size, now_ms):
+                flight.attempts += 1
+                flight.on_wire = True
+                chosen.append(seq)
+        for one in candidates:
+            if one.seq in self._flights or not self._admits(one):
+                continue
+            if not self._fits(one.size, now_ms):
+                break
+            self._flights[one.seq] = _Flight(one.size)
+            chosen.append(one.seq)
+        return chosen
+
+    def acknowledged(self, seq: int, now_ms: int) -> None:
+        """Note the broker's PUBACK: from now on the server's receipt is waited for."""
+        self._progress_ms = now_ms
+        flight = self._flights.get(seq)
+        if flight is not None and flight.on_wire:
+            flight.on_wire = False
+            flight.due_ms = now_ms + _retry_ms(flight.attempts)
+
+    def settled(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Let go of batches that have their receipt, given as closed ranges."""
+        for first, last in ranges:
+            for seq in [seq for seq in self._flights if first <= seq <= last]:
+                del self._flights[seq]
+
+    def stalled(self, now_ms: int) -> bool:
+        """Tell whether the broker has stopped acknowledging."""
+        return self.wire_bytes > 0 and now_ms - self._progress_ms >= STALL_MS
+
+    def _admits(self, one: Candidate) -> bool:
+        return len(self._flights) < MAX_IN_FLIGHT - (0 if one.live else LIVE_RESERVE)
+
+    def _fits(self, size: int, now_ms: int) -> bool:
+        on_wire = self.wire_bytes
+        if on_wire == 0:
+            self._progress_ms = now_ms  # an idle wire is no stalled one
+        return on_wire == 0 or on_wire + size <= MAX_WIRE_BYTES
+
+
+def _retry_ms(attempts: int) -> int:
+    return int(min(FIRST_RETRY_MS * 2 ** min(attempts - 1, 16), MAX_RETRY_MS))

@@ -1,0 +1,142 @@
+"""What a gateway does when it is built, started and stopped."""
+
+import time
+from dataclasses import dataclass
+from threading import Event
+
+import pytest
+
+from gateway import app as wiring
+from gateway.app import App, Recorder, Step, build, check_ports, uplink_settings
+from gateway.config import load
+from gateway.errors import BusError, StoreError
+from wire.errors import ConfigError
+
+
+class RefusingOutbox:
+    """An outbox whose disk is full for a while."""
+
+    def __init__(self):
+        self.full, self.kept = True, []
+
+    def append(self, observations):
+        if self.full:
+            raise StoreError("outbox.db: database or disk is full")
+        self.kept += observations
+
+
+def test_observations_wait_in_memory_while_the_disk_refuses_them(observe):
+    outbox = RefusingOutbox()
+    record = Recorder(outbox)
+    record([observe(1)])
+    record([observe(2)])
+    outbox.full = False
+    record([observe(3)])
+    assert [one.mono_ms for one in outbox.kept] == [1, 2, 3]
+    record([observe(4)])
+    assert [one.mono_ms for one in outbox.kept] == [1, 2, 3, 4]
+
+
+def test_what_waits_is_bounded_and_what_gave_way_is_counted(observe, monkeypatch, capsys):
+    monkeypatch.setattr(wiring, "WAITING_LIMIT", 2)
+    outbox = RefusingOutbox()
+    record = Recorder(outbox)
+    record([observe(n) for n in range(5)])
+    outbox.full = False
+    record([observe(5)])
+    assert [one.mono_ms for one in outbox.kept] == [3, 4, 5]
+    assert record.dropped == 3
+    assert "observations_dropped" in capsys.readouterr().out
+
+
+def test_an_empty_tick_touches_nothing():
+    outbox = RefusingOutbox()
+    Recorder(outbox)([])
+    assert outbox.kept == []
+
+
+def test_a_port_that_is_not_there_names_itself_and_the_remedy(config_of):
+    config = config_of(serial="/dev/ttyUSB77")
+    with pytest.raises(BusError) as caught:
+        check_ports(config.bus, "gateway.toml")
+    told = str(caught.value)
+    assert told.startswith("/dev/ttyUSB77 is not there; ports found: ")
+    assert told.endswith("; plug it in or correct bus 'sdi' in gateway.toml")
+
+
+def test_a_ca_file_that_is_not_there_is_named(config_of, tmp_path):
+    config = config_of()
+    path = tmp_path / "gateway.toml"
+    path.write_text(path.read_text().replace("[uplink]", '[uplink]\ntls = true\nca_file = "/no"'))
+    config = load(path)
+    with pytest.raises(ConfigError, match=r"gateway\.toml: uplink\.ca_file '/no' is not there"):
+        build(config, str(path))
+
+
+def test_two_gateways_cannot_share_a_data_folder(config_of):
+    config = config_of()
+    first = App(config, None)
+    with pytest.raises(StoreError, match="is using this data folder"):
+        App(config, None)
+    first.stop()
+    App(config, None).stop()
+
+
+def test_a_build_that_fails_gives_the_data_folder_free(config_of, tmp_path):
+    config = config_of()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "outbox.db").write_bytes(b"no database" * 100)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="damaged"):
+            App(config, None)
+
+
+def test_stopping_goes_backwards_and_no_step_can_hold_it_up(config_of, capsys):
+    app, order, never = App(config_of(), None), [], Event()
+    app._steps += [
+        Step("first", lambda: order.append("first"), 1),
+        Step("broken", lambda: 1 / 0, 1),
+        Step("stuck", lambda: never.wait(30), 0.05),
+        Step("last", lambda: order.append("last"), 1),
+    ]
+    began = time.monotonic()
+    app.stop()
+    never.set()
+    assert order == ["last", "first"]
+    assert time.monotonic() - began < 3
+    told = capsys.readouterr().out
+    assert "stop_step_overrun" in told
+    assert "ZeroDivisionError" in told
+
+
+@dataclass
+class Said:
+    serial: str = "T12-00001"
+    firmware: str = "3.06"
+
+
+def test_a_sensor_that_names_itself_is_announced_once(config_of):
+    app = App(config_of(), None)
+    app._identified("dune-1", "soil-10cm", Said())
+    assert app._uplink._changed.is_set()
+    app._uplink._changed.clear()
+    app._identified("dune-1", "soil-10cm", Said())
+    assert not app._uplink._changed.is_set()
+    app.stop()
+
+
+def test_a_note_that_cannot_be_kept_does_not_disturb_the_bus(config_of, capsys):
+    app = App(config_of(), None)
+    app.outbox.close()
+    app._identified("dune-1", "soil-10cm", Said())
+    assert "identity_not_kept" in capsys.readouterr().out
+    app.stop()
+
+
+def test_the_user_name_defaults_to_the_gateways_id_given_a_password(config_of):
+    assert uplink_settings(config_of(), "secret").link.username == "kubuqi-dune"
+    assert uplink_settings(config_of(), None).link.username == ""
+
+
+def test_the_password_is_not_in_what_is_printed_of_the_settings(config_of):
+    assert "secret" not in repr(uplink_settings(config_of(), "secret"))

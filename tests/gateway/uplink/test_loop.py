@@ -1,0 +1,418 @@
+"""The uplink against a real Mosquitto, with the server's side played by the test."""
+
+import json
+import subprocess
+from dataclasses import replace
+from decimal import Decimal
+from random import Random
+
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from gateway.app import uplink_settings
+from gateway.clock import Clock
+from gateway.health import Health
+from gateway.inventory import InventoryBook
+from gateway.outbox import Outbox
+from gateway.readings import Observation
+from gateway.uplink import Uplink, window
+from gateway.uplink.loop import check_receipt
+from wire.batch import Sample, decode
+from wire.errors import ContractError
+from wire.messages import Receipt, Refusal
+
+NAME = "dune-1/soil-10cm/vwc_raw"
+
+
+@pytest.fixture
+def gateway(tmp_path, config_of, broker):
+    """An outbox and an uplink to the test's broker, not started."""
+    config = config_of(port=broker.port)
+    clock = Clock("assume")
+    with Outbox(tmp_path, clock, 60) as outbox:
+        book = InventoryBook(config, outbox)
+        settings = uplink_settings(config, None)
+        uplink = Uplink(settings, outbox, clock, book, Health(clock), Random(1))
+        yield uplink, outbox, clock, book
+        uplink.stop()
+
+
+def measure(outbox, clock, value="1.5"):
+    outbox.append([Observation(NAME, clock.mono_ms(), Decimal(value))])
+
+
+def seqs(messages):
+    return [int(one.topic.rsplit("/", 1)[1]) for one in messages]
+
+
+def test_a_reading_arrives_and_its_receipt_confirms_it(gateway, ear, until):
+    uplink, outbox, clock, _ = gateway
+    ear.answer = True
+    uplink.start()
+    measure(outbox, clock, "2493.40")
+    until(lambda: outbox.figures().sealed == 1 and outbox.figures().unconfirmed == 0)
+    message = ear.on("batch")[0]
+    assert message.topic == f"saxaul/1/kubuqi-dune/batch/{outbox.epoch}/1"
+    assert message.qos == 1
+    assert not message.retain
+    row = next(decode(message.payload).series[0].samples())
+    assert row.value == Decimal("2493.4")
+
+
+def test_an_acknowledgement_by_the_broker_confirms_nothing(gateway, ear, until):
+    uplink, outbox, clock, _ = gateway
+    uplink.start()
+    measure(outbox, clock)
+    until(lambda: not uplink._window.wire_bytes and len(uplink._window) == 1)
+    assert outbox.figures().unconfirmed == 1
+
+
+def test_inventory_and_status_are_there_on_connecting(gateway, ear, until):
+    uplink, outbox, _, book = gateway
+    uplink.start()
+    until(lambda: ear.on("inventory") and ear.on("status"))
+    inventory = json.loads(ear.on("inventory")[0].payload)
+    assert inventory["rev"] == book.current().rev == 1
+    status = json.loads(ear.on("status")[0].payload)
+    assert status["state"] == "online"
+    assert status["clock"] == "ntp"
+    assert status["outbox"] == [{"epoch": outbox.epoch}]
+    assert status["rss_mb"] > 0
+
+
+def test_the_heart_beats(gateway, ear, until):
+    uplink, *_ = gateway
+    uplink.start()
+    until(lambda: len(ear.on("status")) >= 3)
+
+
+def test_a_new_identity_is_announced(gateway, ear, until):
+    uplink, _, _, book = gateway
+    uplink.start()
+    until(lambda: ear.on("inventory"))
+    book.identified("dune-1", "soil-10cm", Known(serial="T12-00001", firmware="3.06"))
+    uplink.announce()
+    until(lambda: len(ear.on("inventory")) == 2)
+    sensor = json.loads(ear.on("inventory")[1].payload)["sensors"][0]
+    assert (sensor["serial"], sensor["firmware"]) == ("T12-00001", "3.06")
+
+
+class Known:
+    def __init__(self, serial, firmware):
+        self.serial, self.firmware = serial, firmware
+
+
+@pytest.fixture
+def kick(broker):
+    """Make the broker drop the gateway's connection: by MQTT 3.1.1, 3.1.4-2, a second one does."""
+
+    def drop():
+        client = Client(CallbackAPIVersion.VERSION2, client_id="kubuqi-dune", clean_session=False)
+        client.connect("127.0.0.1", broker.port)
+        while not client.is_connected():
+            client.loop(0.1)
+        client.disconnect()
+
+    return drop
+
+
+@pytest.fixture
+def quick_retry(monkeypatch):
+    """Re-send after half a second instead of half a minute."""
+    monkeypatch.setattr(window, "FIRST_RETRY_MS", 500)
+
+
+def test_without_a_receipt_a_batch_is_sent_again_after_a_reconnect(gateway, ear, kick, until):
+    uplink, outbox, clock, _ = gateway
+    uplink.start()
+    measure(outbox, clock)
+    until(lambda: seqs(ear.on("batch")) == [1])
+    kick()
+    until(lambda: seqs(ear.on("batch")) == [1, 1])
+    ear.answer = True
+    kick()
+    until(lambda: outbox.figures().unconfirmed == 0)
+
+
+def test_without_a_receipt_a_batch_is_sent_again_after_a_while(gateway, ear, until, quick_retry):
+    uplink, outbox, clock, _ = gateway
+    uplink.start()
+    measure(outbox, clock)
+    until(lambda: seqs(ear.on("batch")) == [1, 1])
+
+
+def test_a_broker_killed_and_restarted_loses_nothing(gateway, broker, ear, until, quick_retry):
+    """Also not what a broker without a memory acknowledged before the server was back."""
+    uplink, outbox, clock, _ = gateway
+    ear.answer = True
+    uplink.start()
+    until(lambda: ear.on("status"))
+    broker.kill()
+    for number in range(3):
+        measure(outbox, clock, str(number))
+        outbox.seal()
+    broker.start()
+    until(lambda: outbox.figures().sealed == 3 and outbox.figures().unconfirmed == 0)
+    values = {
+        row.value
+        for one in ear.on("batch")
+        for series in decode(one.payload).series
+        for row in series.samples()
+    }
+    assert values == {0, 1, 2}
+
+
+def test_live_batches_go_before_the_backlog(gateway, ear, until):
+    uplink, outbox, clock, _ = gateway
+    for second in (3, 1, 2):
+        outbox.append_stamped([(NAME, Sample(second * 1000, Decimal(1)))])
+        outbox.seal()
+    measure(outbox, clock)
+    outbox.seal()
+    uplink.start()
+    until(lambda: len(ear.on("batch")) == 4)
+    assert seqs(ear.on("batch")) == [4, 2, 3, 1]
+
+
+def test_a_backlog_larger_than_the_window_drains(gateway, ear, until):
+    uplink, outbox, _, _ = gateway
+    for second in range(150):
+        outbox.append_stamped([(NAME, Sample(second * 1000, Decimal(1)))])
+        outbox.seal()
+    ear.answer = True
+    uplink.start()
+    until(lambda: outbox.figures().unconfirmed == 0)
+    assert sorted(set(seqs(ear.on("batch")))) == list(range(1, 151))
+
+
+def test_a_refused_batch_is_kept_and_not_sent_again(gateway, ear, kick, until):
+    uplink, outbox, clock, _ = gateway
+    uplink.start()
+    measure(outbox, clock)
+    until(lambda: seqs(ear.on("batch")) == [1])
+    ear.send(
+        "kubuqi-dune",
+        {"epoch": outbox.epoch, "refused": [{"seq": 1, "reason": "unknown unit 'furlong'"}]},
+    )
+    until(lambda: outbox.figures().refused == 1)
+    kick()
+    measure(outbox, clock)
+    until(lambda: seqs(ear.on("batch")) == [1, 2])
+
+
+@pytest.mark.parametrize(
+    "receipt",
+    [
+        b"",
+        b"\xff\xfe",
+        b'{"epoch":',
+        b'{"epoch":"x","stored":[[2,1]]}',
+        b'{"epoch":"x","stored":[[0,1]]}',
+        b'{"epoch":"x","stored":[[1,99999999999999999999]]}',
+        b'{"epoch":"x","stored":"all"}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_broken_receipt_is_counted_and_the_next_one_works(gateway, ear, until, receipt):
+    uplink, outbox, clock, _ = gateway
+    uplink.start()
+    measure(outbox, clock)
+    until(lambda: ear.on("batch"))
+    ear.send("kubuqi-dune", receipt)
+    until(lambda: uplink.broken_receipts == 1)
+    assert outbox.figures().unconfirmed == 1
+    ear.send("kubuqi-dune", {"epoch": outbox.epoch, "stored": [[1, 1]]})
+    until(lambda: outbox.figures().unconfirmed == 0)
+
+
+def test_a_receipt_for_another_sd_card_changes_nothing(gateway, ear, until):
+    uplink, outbox, clock, _ = gateway
+    uplink.start()
+    measure(outbox, clock)
+    until(lambda: ear.on("batch"))
+    ear.send("kubuqi-dune", {"epoch": "0ther0ne", "stored": [[1, 1]]})
+    ear.send("kubuqi-dune", b"not a receipt, but it comes after the other one")
+    until(lambda: uplink.broken_receipts == 1)
+    assert outbox.figures().unconfirmed == 1
+
+
+def test_a_receipt_waits_at_the_broker_while_the_gateway_is_off(
+    gateway, ear, until, config_of, broker
+):
+    uplink, outbox, clock, book = gateway
+    uplink.start()
+    measure(outbox, clock)
+    until(lambda: ear.on("batch"))
+    uplink.stop()
+    ear.send("kubuqi-dune", {"epoch": outbox.epoch, "stored": [[1, 1]]})
+    again = Uplink(
+        uplink_settings(config_of(port=broker.port), None),
+        outbox,
+        clock,
+        book,
+        Health(clock),
+        Random(2),
+    )
+    again.start()
+    until(lambda: outbox.figures().unconfirmed == 0)
+    again.stop()
+
+
+def test_stopping_sends_the_last_readings_and_says_offline(gateway, ear, until):
+    uplink, outbox, clock, _ = gateway
+    uplink.start()
+    until(lambda: ear.on("status"))
+    measure(outbox, clock)
+    uplink.stop()
+    until(lambda: ear.on("batch"))
+    until(lambda: json.loads(ear.on("status")[-1].payload)["state"] == "offline")
+    last = json.loads(ear.on("status")[-1].payload)
+    assert last["outbox"][0]["sealed"] == 1, "said by the gateway itself, not by its last will"
+
+
+def test_a_broker_that_is_away_is_told_of_once(tmp_path, config_of, until, capsys):
+    """Not a line every second for a week."""
+    config, clock = config_of(port=9), Clock("assume")
+    with Outbox(tmp_path, clock, 60) as outbox:
+        book, health = InventoryBook(config, outbox), Health(clock)
+        uplink = Uplink(uplink_settings(config, None), outbox, clock, book, health, Random(1))
+        uplink.start()
+        until(lambda: uplink._failures >= 2)
+        uplink.stop()
+    assert capsys.readouterr().out.count("uplink_unavailable") == 1
+
+
+def test_a_broker_that_refuses_the_password_is_named_with_the_remedy(
+    tmp_path, config_of, broker, until, capsys
+):
+    broker.kill()
+    broker.config.write_text(
+        broker.config.read_text().replace("allow_anonymous true", "allow_anonymous false")
+    )
+    broker.start()
+    config, clock = config_of(port=broker.port), Clock("assume")
+    with Outbox(tmp_path, clock, 60) as outbox:
+        book, health = InventoryBook(config, outbox), Health(clock)
+        uplink = Uplink(uplink_settings(config, "wrong"), outbox, clock, book, health, Random(1))
+        uplink.start()
+        until(lambda: uplink._failures >= 1)
+        uplink.stop()
+    told = capsys.readouterr().out
+    assert "refuses 'kubuqi-dune'" in told
+    assert "SAXAUL_MQTT_PASSWORD" in told
+    assert "wrong" not in told
+
+
+def test_a_bug_in_the_thread_is_logged_and_does_not_end_it(
+    gateway, ear, until, monkeypatch, capsys
+):
+    uplink, outbox, clock, _ = gateway
+    real = outbox.figures
+
+    def broken_once():
+        monkeypatch.setattr(outbox, "figures", real)
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(outbox, "figures", broken_once)
+    ear.answer = True
+    uplink.start()
+    measure(outbox, clock)
+    until(lambda: real().sealed == 1 and real().unconfirmed == 0)
+    assert "RuntimeError: a bug" in capsys.readouterr().out
+
+
+def test_a_disk_that_refuses_does_not_end_the_connection(gateway, ear, until, capsys):
+    uplink, outbox, clock, book = gateway
+    ear.answer = True
+    measure(outbox, clock)
+    book.current()
+    outbox._db.execute("PRAGMA query_only = ON")
+    uplink.start()
+    until(lambda: len(ear.on("status")) >= 3)
+    assert outbox.figures().sealed == 0
+    outbox._db.execute("PRAGMA query_only = OFF")
+    until(lambda: outbox.figures().sealed == 1 and outbox.figures().unconfirmed == 0)
+    told = capsys.readouterr().out
+    assert "outbox_failed" in told
+    assert told.count("uplink_connected") == 1
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Make a self-signed certificate of 127.0.0.1 and tell its and its key's path."""
+    paths = tmp_path / "broker.crt", tmp_path / "broker.key"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=broker", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-out", str(paths[0]), "-keyout", str(paths[1])),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return paths
+
+
+@pytest.fixture
+def over_tls(tmp_path, config_of, broker, certificate):
+    """Make an uplink over TLS that trusts the certificates in a file."""
+    opened = []
+    broker.kill()
+    certfile, keyfile = certificate
+    with broker.config.open("a", encoding="ascii") as config:
+        config.write(f"user root\ncertfile {certfile}\nkeyfile {keyfile}\n")
+    broker.start()
+
+    def make(ca_file):
+        clock, config = Clock("assume"), config_of(port=broker.port)
+        outbox = Outbox(tmp_path, clock, 60)
+        settings = uplink_settings(config, None)
+        link = replace(settings.link, tls=True, ca_file=str(ca_file))
+        settings = replace(settings, link=link)
+        book, health = InventoryBook(config, outbox), Health(clock)
+        uplink = Uplink(settings, outbox, clock, book, health, Random(1))
+        opened.append((uplink, outbox))
+        uplink.start()
+        return uplink
+
+    yield make
+    for uplink, outbox in opened:
+        uplink.stop()
+        outbox.close()
+
+
+def test_tls_with_a_trusted_broker(over_tls, certificate, until, capsys):
+    over_tls(certificate[0])
+    until(lambda: "uplink_connected" in capsys.readouterr().out)
+
+
+# paho-mqtt leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_tls_with_a_broker_nobody_vouches_for_sends_nothing(over_tls, until, capsys):
+    uplink = over_tls("")
+    until(lambda: uplink._failures >= 1)
+    told = capsys.readouterr().out
+    assert "certificate verify failed" in told
+    assert "uplink_connected" not in told
+
+
+@pytest.mark.parametrize(
+    "receipt",
+    [
+        Receipt(epoch="x", stored=[(5, 4)]),
+        Receipt(epoch="x", stored=[(0, 4)]),
+        Receipt(epoch="x", stored=[(1, 2**63)]),
+        Receipt(epoch="x", refused=[Refusal(seq=-1, reason="")]),
+    ],
+)
+def test_check_receipt(receipt):
+    with pytest.raises(ContractError, match="receipt names the range"):
+        check_receipt(receipt)
+
+
+def test_the_back_off_doubles_with_jitter_and_ends_at_a_minute(gateway):
+    uplink, *_ = gateway
+    waits_s = [uplink._backoff_ms() / 1000 for _ in range(9)]
+    for wait_s, ceiling_s in zip(waits_s, [1, 2, 4, 8, 16, 32, 60, 60, 60], strict=True):
+        assert ceiling_s / 2 <= wait_s <= ceiling_s
