@@ -1,0 +1,110 @@
+"""The catalog: sites, things, datastreams, gateways, and each datastream's newest value."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+
+from server.api import queries
+from server.api.edge import After, DatastreamId, Parameters, ServicesDep, SiteKey, next_address
+from server.api.problems import ProblemError, documented
+from server.api.queries import DatastreamFilter
+from server.api.schemas import Datastream, Gateway, Items, Latest, Paged, Site, Thing
+
+router = APIRouter(prefix="/api/v1")
+
+Limit = Annotated[int, Field(ge=1, le=5000)]
+
+
+class SiteParameters(Parameters):
+    """Which site."""
+
+    site: SiteKey | None = None
+
+
+class ThingParameters(SiteParameters):
+    """Which things."""
+
+    after: After = 0
+    limit: Limit = 1000
+
+
+class DatastreamParameters(ThingParameters):
+    """Which datastreams."""
+
+    thing: Annotated[int, Field(ge=1, le=2**31 - 1, description="A thing's id")] | None = None
+    property: (
+        Annotated[
+            str,
+            Field(pattern="^[a-z0-9_]{1,40}$", description="An observed property's key, as in vwc"),
+        ]
+        | None
+    ) = None
+
+
+_INVALID = documented(HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+@router.get("/sites", tags=["catalog"], summary="List sites", responses=documented())
+def list_sites(services: ServicesDep) -> Items[Site]:
+    """All sites, by name."""
+    with services.engine.connect() as connection:
+        return Items(items=queries.sites(connection))
+
+
+@router.get("/things", tags=["catalog"], summary="List things (stations)", responses=_INVALID)
+def list_things(
+    request: Request, services: ServicesDep, wanted: Annotated[ThingParameters, Query()]
+) -> Paged[Thing]:
+    """Things with their present location, by id."""
+    with services.engine.connect() as connection:
+        items = queries.things(connection, wanted.site, wanted.after, wanted.limit)
+    more = next_address(request, after=items[-1].id) if len(items) == wanted.limit else None
+    return Paged(items=items, next=more)
+
+
+@router.get("/datastreams", tags=["catalog"], summary="List datastreams", responses=_INVALID)
+def list_datastreams(
+    request: Request, services: ServicesDep, wanted: Annotated[DatastreamParameters, Query()]
+) -> Paged[Datastream]:
+    """Datastreams of a site, a thing or a property, by id."""
+    chosen = DatastreamFilter(**wanted.model_dump())
+    with services.engine.connect() as connection:
+        items = queries.datastreams(connection, chosen)
+    more = next_address(request, after=items[-1].id) if len(items) == wanted.limit else None
+    return Paged(items=items, next=more)
+
+
+@router.get(
+    "/datastreams/{datastream_id}",
+    tags=["catalog"],
+    summary="Read one datastream",
+    responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+def read_datastream(services: ServicesDep, datastream_id: DatastreamId) -> Datastream:
+    """Tell what a datastream measures, where, in which unit and how often."""
+    with services.engine.connect() as connection:
+        found = queries.datastream(connection, datastream_id)
+    if found is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no datastream {datastream_id}.")
+    return found
+
+
+@router.get("/gateways", tags=["catalog"], summary="List gateways", responses=documented())
+def list_gateways(services: ServicesDep) -> Items[Gateway]:
+    """All gateways and what they last said of themselves."""
+    with services.engine.connect() as connection:
+        return Items(items=queries.gateways(connection))
+
+
+@router.get(
+    "/latest",
+    tags=["observations"],
+    summary="Read the newest observation of every datastream",
+    responses=_INVALID,
+)
+def list_latest(services: ServicesDep, wanted: Annotated[SiteParameters, Query()]) -> Items[Latest]:
+    """Every datastream, also one that has not reported yet, with its newest observation."""
+    with services.engine.connect() as connection:
+        return Items(items=queries.latest(connection, wanted.site))

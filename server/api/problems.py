@@ -1,0 +1,115 @@
+"""Errors as problem details (RFC 9457): what is wrong with a request or with the server."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from server.errors import StoreError
+
+MEDIA_TYPE = "application/problem+json"
+REQUEST_FAILED = "request_failed"
+DATABASE_FAILED = "database_failed"
+
+log = structlog.get_logger(__name__)
+
+
+class InvalidParameter(BaseModel):
+    """One thing wrong with a request."""
+
+    parameter: str = Field(description="Which parameter, as in query.from")
+    detail: str
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""
+    errors: list[InvalidParameter] = []
+
+
+class ProblemError(Exception):
+    """A request that is answered with a problem instead of a result."""
+
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        """Say what is wrong and what to do about it."""
+        super().__init__(detail)
+        self.problem = Problem(title=status.phrase, status=status, detail=detail)
+
+
+def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """Document the problems an operation may answer with; 503 is always one."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status.value: {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in (*statuses, HTTPStatus.SERVICE_UNAVAILABLE)
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the application a problem."""
+    app.exception_handler(ProblemError)(_own)
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(RequestValidationError)(_invalid)
+    for kind in (StoreError, OperationalError, InterfaceError, PoolTimeoutError):
+        app.exception_handler(kind)(_database)
+    app.exception_handler(Exception)(_bug)
+
+
+def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """Write a problem as a response."""
+    return Response(
+        problem.model_dump_json(exclude=None if problem.errors else {"errors"}),
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers=headers,
+    )
+
+
+async def _own(_: Request, error: ProblemError) -> Response:
+    return respond(error.problem)
+
+
+async def _http(_: Request, error: HTTPException) -> Response:
+    status = HTTPStatus(error.status_code)
+    detail = "" if error.detail == status.phrase else error.detail
+    return respond(Problem(title=status.phrase, status=status, detail=detail), error.headers)
+
+
+async def _invalid(_: Request, error: RequestValidationError) -> Response:
+    wrong = [
+        InvalidParameter(
+            parameter=".".join(str(step) for step in one["loc"]),
+            detail=one["msg"].removeprefix("Value error, "),
+        )
+        for one in error.errors()
+    ]
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    detail = "; ".join(f"{one.parameter}: {one.detail}" for one in wrong)
+    return respond(Problem(title=status.phrase, status=status, detail=detail, errors=wrong))
+
+
+async def _database(request: Request, error: Exception) -> Response:
+    log.error(DATABASE_FAILED, path=request.url.path, exc_info=error)
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    detail = "The database did not answer; try again shortly. /readyz tells when it is back."
+    problem = Problem(title=status.phrase, status=status, detail=detail)
+    return respond(problem, {"Retry-After": "5"})
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    log.error(REQUEST_FAILED, path=request.url.path, exc_info=error)
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    detail = "This is a fault of the server's; its log says more."
+    return respond(Problem(title=status.phrase, status=status, detail=detail))

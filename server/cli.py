@@ -1,0 +1,142 @@
+"""`saxaul-server`: reads the command line, runs what it asks for, explains what went wrong."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+from server import logs
+from server.app import build
+from server.db.engine import describe, open_engine
+from server.db.migrate import upgrade
+from server.errors import ServerError
+from server.settings import Overrides, Settings, example, is_loopback, load, mqtt_password
+from wire.errors import ConfigError
+
+OK, BUG, MENDABLE = 0, 1, 2
+CRASHED = "crashed"
+
+log = structlog.get_logger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns 0, 2 for what a person can mend, or 1 for a bug."""
+    arguments = _parser().parse_args(argv)
+    logs.configure()
+    commands = {"run": _run, "migrate": _migrate, "config": _config}
+    try:
+        return commands[arguments.command](arguments)
+    except (ConfigError, ServerError) as error:
+        print(f"saxaul-server: {error}", file=sys.stderr)
+        return MENDABLE
+    except Exception:
+        log.exception(CRASHED)
+        return BUG
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="saxaul-server",
+        description="Stores what gateways send and shows it. "
+        "Without a file it keeps its data in ./saxaul.db and runs its own broker.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="migrate the database, then serve until stopped")
+    migrate = commands.add_parser("migrate", help="bring the database to this program's schema")
+    commands.add_parser("config", help="print a commented server.toml")
+    for command in (run, migrate):
+        command.add_argument("--config", type=Path, metavar="FILE", help="server.toml")
+        command.add_argument("--database-url", metavar="URL", help="in place of database.url")
+    run.add_argument("--http-port", type=_port, metavar="PORT", help="in place of http.port")
+    run.add_argument("--mqtt-port", type=_port, metavar="PORT", help="in place of mqtt.port")
+    run.add_argument(
+        "--insecure-listen",
+        action="store_true",
+        help="allow an http.host that others can reach, though there is no access control",
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port: write 0 to 65535")
+    return int(text)
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    overrides = Overrides(
+        database_url=arguments.database_url,
+        http_port=getattr(arguments, "http_port", None),
+        mqtt_port=getattr(arguments, "mqtt_port", None),
+    )
+    return load(arguments.config, overrides, os.environ)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    if not arguments.insecure_listen:
+        _require_loopback(settings.http.host)
+    failed = threading.Event()
+    with _stop_signals() as stop:
+
+        def fail() -> None:
+            failed.set()
+            stop.set()
+
+        app = build(settings, mqtt_password(os.environ), fail)
+        app.start()
+        print(f"Saxaul is ready: {app.address} (Ctrl-C stops it)", flush=True)
+        stop.wait()
+        app.stop()
+    return BUG if failed.is_set() else OK
+
+
+def _require_loopback(host: str) -> None:
+    if not is_loopback(host):
+        raise ConfigError(
+            f"http.host '{host}'",
+            "others could reach the server there, and it has no access control yet: use 127.0.0.1 "
+            "(with an SSH tunnel from elsewhere), or pass --insecure-listen in a network you trust",
+        )
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """Give an event that SIGINT and SIGTERM set; the handlers of before come back at the end."""
+    stop = threading.Event()
+
+    def request(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, request) for one in signals]
+    try:
+        yield stop
+    finally:
+        for one, handler in zip(signals, before, strict=True):
+            signal.signal(one, handler)
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    engine = open_engine(_settings(arguments).database.url)
+    try:
+        upgrade(engine)
+        found = describe(engine)
+    finally:
+        engine.dispose()
+    print(f"The database is current: {found.version}.")
+    if found.warning:
+        print(f"saxaul-server: {found.warning}", file=sys.stderr)
+    return OK
+
+
+def _config(_: argparse.Namespace) -> int:
+    print(example(), end="")
+    return OK

@@ -1,0 +1,201 @@
+"""server.toml: one typed tree in which every key has a default, so that no file is needed.
+
+Secrets are not written here; the environment carries them (SAXAUL_MQTT_PASSWORD, and
+SAXAUL_DATABASE_URL where the address holds a password).
+"""
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import msgspec
+from msgspec import Meta
+from msgspec.inspect import Field, Metadata, StructType, type_info
+from msgspec.structs import replace
+
+from wire.errors import ConfigError
+from wire.toml_text import parse
+
+DATABASE_URL_VARIABLE = "SAXAUL_DATABASE_URL"
+MQTT_PASSWORD_VARIABLE = "SAXAUL_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class DatabaseSection(_Section, frozen=True, kw_only=True):
+    """Where readings are stored."""
+
+    url: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="SQLite file (sqlite:///saxaul.db, relative to the working directory) or "
+            "PostgreSQL with TimescaleDB (postgresql://user@host/database). "
+            "SAXAUL_DATABASE_URL in the environment goes before it; put a password there.",
+        ),
+    ] = "sqlite:///saxaul.db"
+
+
+class HttpSection(_Section, frozen=True, kw_only=True):
+    """The live page and the API."""
+
+    host: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Address to listen on. Anything but loopback is refused without "
+            "--insecure-listen, because there is no access control yet.",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port to listen on; 0 takes any free one.")] = 8000
+
+
+class MqttSection(_Section, frozen=True, kw_only=True):
+    """The broker through which gateways speak."""
+
+    embedded: Annotated[
+        bool,
+        Meta(
+            description="Run a broker inside the server, on loopback. Set it to false to use "
+            "a broker of your own, such as Mosquitto."
+        ),
+    ] = True
+    host: Annotated[
+        str, Meta(min_length=1, description="The broker's address; TLS is required off loopback.")
+    ] = "127.0.0.1"
+    port: Annotated[
+        Port, Meta(description="The broker's port; 0 lets the embedded broker take any.")
+    ] = 1883
+    username: Annotated[
+        str,
+        Meta(
+            description="User name at the broker; its password is SAXAUL_MQTT_PASSWORD in the "
+            "environment."
+        ),
+    ] = ""
+    tls: Annotated[bool, Meta(description="Speak TLS with the broker.")] = False
+    ca_file: Annotated[
+        str,
+        Meta(description="Certificate authority of the broker; empty means the system's own."),
+    ] = ""
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    """The whole of server.toml."""
+
+    database: DatabaseSection = DatabaseSection()
+    http: HttpSection = HttpSection()
+    mqtt: MqttSection = MqttSection()
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line sets in place of the file; None leaves the file's word."""
+
+    database_url: str | None = None
+    http_port: int | None = None
+    mqtt_port: int | None = None
+
+
+def load(path: Path | None, overrides: Overrides, environ: Mapping[str, str]) -> Settings:
+    """Read the settings: defaults, then file, environment, command line.
+
+    Raises ConfigError naming file, line and remedy.
+    """
+    source = str(path) if path else "settings"
+    settings = parse(_read(path), Settings, source) if path else Settings()
+    settings = _overridden(settings, overrides, environ)
+    _check(settings, source)
+    return settings
+
+
+def mqtt_password(environ: Mapping[str, str]) -> str:
+    """Read the broker's password; empty when there is none."""
+    return environ.get(MQTT_PASSWORD_VARIABLE, "")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine and reachable from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(
+            str(path), f"cannot be read: {why}; name another file with --config"
+        ) from None
+
+
+def _overridden(settings: Settings, given: Overrides, environ: Mapping[str, str]) -> Settings:
+    url = given.database_url or environ.get(DATABASE_URL_VARIABLE)
+    database, http, mqtt = settings.database, settings.http, settings.mqtt
+    if url:
+        database = replace(database, url=url)
+    if given.http_port is not None:
+        http = replace(http, port=given.http_port)
+    if given.mqtt_port is not None:
+        mqtt = replace(mqtt, port=given.mqtt_port)
+    return Settings(database=database, http=http, mqtt=mqtt)
+
+
+def _check(settings: Settings, source: str) -> None:
+    mqtt = settings.mqtt
+    if mqtt.embedded and not is_loopback(mqtt.host):
+        raise ConfigError(
+            source,
+            f"mqtt.host '{mqtt.host}' is not on this machine, and the embedded broker listens on "
+            "loopback only: set mqtt.embedded = false to use a broker elsewhere",
+        )
+    if mqtt.embedded and mqtt.tls:
+        raise ConfigError(
+            source, "mqtt.tls: the embedded broker has no TLS; set mqtt.embedded = false"
+        )
+    if not mqtt.embedded and not mqtt.tls and not is_loopback(mqtt.host):
+        raise ConfigError(
+            source,
+            f"mqtt.host '{mqtt.host}' is not on this machine: set mqtt.tls = true "
+            "(readings travel unencrypted only over loopback)",
+        )
+    if not mqtt.embedded and mqtt.port == 0:
+        raise ConfigError(source, "mqtt.port 0 is for the embedded broker only; name the port")
+
+
+def example() -> str:
+    """Write the commented server.toml, with every key at its default."""
+    head = "# server.toml. Every key is optional; what stands here is the default."
+    return "\n".join([head, *_sections()]) + "\n"
+
+
+def _sections() -> Iterator[str]:
+    for section in cast("StructType", type_info(Settings)).fields:
+        struct = cast("StructType", section.type)
+        yield f"\n# {struct.cls.__doc__}\n[{section.encode_name}]"
+        for key in struct.fields:
+            yield from textwrap.wrap(
+                _description(key), 96, initial_indent="# ", subsequent_indent="# "
+            )
+            yield f"{key.encode_name} = {_literal(key.default)}"
+
+
+def _description(field: Field) -> str:
+    metadata = cast("Metadata", field.type)
+    return str((metadata.extra_json_schema or {})["description"])
+
+
+def _literal(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,239 @@
+"""`saxaul-server`: one clear line for each mistake, and a quick, whole stop."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import structlog
+
+from deploy.ports import free_port, wait_until
+from server import cli
+from server.settings import Settings
+from wire.toml_text import parse
+
+
+@pytest.fixture
+def command(monkeypatch, tmp_path, capsys):
+    """Run a command here, in an empty folder; gives exit code, output and error output."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("server.logs.configure", lambda: None)
+    for name in ("SAXAUL_DATABASE_URL", "SAXAUL_MQTT_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments):
+        with structlog.testing.capture_logs():
+            code = cli.main(arguments)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def refused(command):
+    """Run a command that a person must mend; gives its one line."""
+
+    def run(*arguments):
+        code, out, err = command(*arguments)
+        assert (code, out) == (2, "")
+        assert err.count("\n") == 1
+        assert err.startswith("saxaul-server: ")
+        return err.strip()
+
+    return run
+
+
+@pytest.fixture
+def busy_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_config_prints_a_file_that_can_be_used(command):
+    code, out, err = command("config")
+
+    assert (code, err) == (0, "")
+    assert parse(out, Settings, "printed") == Settings()
+
+
+def test_migrate_makes_the_database_current_and_may_be_repeated(command, tmp_path):
+    for _ in range(2):
+        code, out, err = command("migrate")
+
+        assert (code, err) == (0, "")
+        assert re.fullmatch(r"The database is current: SQLite [\d.]+\.\n", out)
+    assert (tmp_path / "saxaul.db").exists()
+
+
+def test_an_unknown_key_is_named_with_its_line(refused, tmp_path):
+    (tmp_path / "s.toml").write_text("[http]\nprot = 8000\n")
+
+    line = refused("run", "--config", "s.toml")
+
+    assert line == "saxaul-server: s.toml:2: unknown key 'prot'; did you mean 'port'?"
+
+
+def test_a_file_that_is_not_there_is_named(refused):
+    assert "nope.toml: cannot be read" in refused("run", "--config", "nope.toml")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4"])
+def test_an_address_that_others_reach_is_refused_unless_insisted_upon(refused, tmp_path, host):
+    (tmp_path / "s.toml").write_text(f'[http]\nhost = "{host}"\n')
+
+    line = refused("run", "--config", "s.toml")
+
+    assert host in line
+    assert "no access control" in line
+    assert "--insecure-listen" in line
+
+
+def test_a_busy_http_port_is_named_with_the_remedy(refused, busy_port):
+    line = refused("run", "--http-port", str(busy_port), "--mqtt-port", "0")
+
+    assert f"HTTP port {busy_port} on 127.0.0.1 is in use" in line
+    assert "--http-port" in line
+
+
+def test_a_busy_mqtt_port_is_named_and_the_http_port_is_given_back(refused, busy_port):
+    port = free_port()
+
+    line = refused("run", "--http-port", str(port), "--mqtt-port", str(busy_port))
+
+    assert f"127.0.0.1:{busy_port}" in line
+    assert "mqtt.port" in line
+    with socket.create_server(("127.0.0.1", port)):
+        pass
+
+
+@pytest.mark.parametrize("name", ["run", "migrate"])
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(refused, name):
+    url = f"postgresql://saxaul:s3cret@127.0.0.1:{free_port()}/field"
+
+    line = refused(name, "--database-url", url)
+
+    assert "database 'field' on 127.0.0.1" in line
+    assert "check that PostgreSQL runs there" in line
+    assert "s3cret" not in line
+
+
+def test_a_database_url_of_no_use_is_told(refused):
+    assert "sqlite:///path/to/file.db" in refused("migrate", "--database-url", "mysql://x/y")
+
+
+def test_a_missing_folder_of_the_database_file_is_told(refused, tmp_path):
+    assert "create it" in refused("run", "--database-url", f"sqlite:///{tmp_path}/no/where.db")
+
+
+def test_a_certificate_authority_that_is_not_there_is_told(refused, tmp_path):
+    (tmp_path / "s.toml").write_text(
+        '[mqtt]\nembedded = false\nhost = "mqtt.example"\ntls = true\nca_file = "no-ca.pem"\n'
+    )
+
+    assert "no-ca.pem" in refused("run", "--config", "s.toml", "--http-port", "0")
+
+
+def test_a_port_that_is_none_is_refused_by_the_parser(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command("run", "--http-port", "http")
+
+    assert stopped.value.code == 2
+    assert "'http' is not a port: write 0 to 65535" in capsys.readouterr().err
+
+
+def test_a_bug_exits_with_1_and_is_not_dressed_up_as_a_mistake(command, monkeypatch):
+    monkeypatch.setattr("server.cli.open_engine", lambda _: 1 / 0)
+
+    code, out, err = command("migrate")
+
+    assert (code, out, err) == (1, "", "")
+
+
+class Running:
+    """A server in a process of its own, in an empty folder."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("SAXAUL_")}
+        with (folder / "log").open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "server", "run", "--http-port", "0", *arguments],
+                cwd=folder,
+                env=environ,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        line = self.process.stdout.readline()
+        found = re.fullmatch(r"Saxaul is ready: (http://\S+/) \(Ctrl-C stops it\)\n", line)
+        assert found, line + (folder / "log").read_text()
+        self.url = found[1]
+
+    def stop(self, by: signal.Signals) -> tuple[int, float]:
+        """Send a signal; gives exit code and seconds taken."""
+        begun = time.monotonic()
+        self.process.send_signal(by)
+        return self.process.wait(20), time.monotonic() - begun
+
+
+@pytest.fixture
+def running(tmp_path):
+    started = []
+
+    def start(*arguments):
+        started.append(Running(tmp_path, *arguments))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.process.kill()
+        one.process.wait()
+        one.process.stdout.close()
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_run_alone_serves_and_a_signal_stops_it_within_3_s_with_browsers_listening(
+    running, tmp_path, by
+):
+    server = running("--mqtt-port", "0")
+    assert wait_until(lambda: httpx.get(f"{server.url}readyz").status_code == 200, timeout_s=10)
+    assert "No station has reported yet" in httpx.get(server.url).text
+    assert (tmp_path / "saxaul.db").exists()
+    with httpx.stream("GET", f"{server.url}api/v1/live") as response:
+        lines = response.iter_lines()
+        assert next(lines) == "retry: 3000"
+
+        code, seconds = server.stop(by)
+
+        assert code == 0
+        assert seconds < 3
+        assert "event: resync" in list(lines)
+    assert "Traceback" not in (tmp_path / "log").read_text()
+    assert server.process.stdout.read() == ""
+
+
+def test_a_broker_that_cannot_be_reached_is_waited_for_and_readyz_says_so(running, tmp_path):
+    (tmp_path / "s.toml").write_text(f"[mqtt]\nembedded = false\nport = {free_port()}\n")
+    server = running("--config", "s.toml")
+
+    answer = httpx.get(f"{server.url}readyz")
+
+    assert answer.status_code == 503
+    parts = {part["name"]: part["ready"] for part in answer.json()["parts"]}
+    assert parts == {"database": True, "ingest": False}
+    assert server.stop(signal.SIGTERM)[0] == 0
+
+
+def test_a_server_that_insists_may_listen_beyond_this_machine(running, tmp_path):
+    (tmp_path / "s.toml").write_text('[http]\nhost = "0.0.0.0"\n')
+    server = running("--config", "s.toml", "--insecure-listen", "--mqtt-port", "0")
+
+    port = server.url.rpartition(":")[2]
+    assert httpx.get(f"http://127.0.0.1:{port}healthz").json() == {"alive": True}
