@@ -15,6 +15,8 @@ from wire.properties import PROPERTIES
 
 # A value older than this many of its intervals is stale.
 STALE_INTERVALS = 3
+# What a gateway gathers before it sends, unless told otherwise.
+GATHERING_MS = 60_000
 # A gateway says how it is every 60 s; one not heard for this long may have lost its line without
 # the broker having noticed.
 GATEWAY_SILENT_MS = 5 * 60_000
@@ -167,7 +169,7 @@ def state_of(latest: Latest, now: int) -> State:
     """Judge a newest observation at an instant; age comes before quality."""
     if latest.time is None or latest.flag is None:
         return State.NEVER
-    if now - latest.time > STALE_INTERVALS * latest.interval_s * 1000:
+    if now - latest.time > STALE_INTERVALS * latest.interval_s * 1000 + GATHERING_MS:
         return State.STALE
     return State.MISSING if latest.value is None else _BY_FLAG[latest.flag]
 
@@ -215,7 +217,7 @@ def _station(readings: Sequence[Reading]) -> Station:
 
 
 def _reading(row: Latest, now: int) -> Reading:
-    return Reading(row, display_for(row.unit), state_of(row, now))
+    return Reading(row, display_for(row.property, row.unit), state_of(row, now))
 
 
 def _place_order(reading: Reading) -> tuple[bool, float, float, str, int]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from wire.errors import ContractError
+from wire.properties import PROPERTIES
 from wire.units import convert, unit
 
 # Units that nobody reads in the field: agronomists say "12 % by volume".
@@ -37,6 +38,7 @@ _DIGITS = {
     "[pH]": 1,
     "mg/kg": 0,
     "{count}": 0,
+    "1": 0,
     "{raw}": 1,
     "uJ": 1,
     "V": 2,
@@ -77,10 +79,16 @@ def signed(value: float, digits: int) -> str:
     return MINUS + text[1:] if text.strip("-0.") else text[1:]
 
 
-def display_for(code: str) -> Display:
-    """Tell how values of a UCUM unit are shown; a unit we do not know is shown as it stands."""
+def display_for(property_key: str, code: str) -> Display:
+    """Tell how values of a property, given in a UCUM unit, are shown: in the property's own unit.
+
+    So one kind of thing reads alike whatever the instrument. What cannot be converted is shown as
+    it stands.
+    """
+    known = PROPERTIES.get(property_key)
+    read_in = known.unit if known else code
     try:
-        target, symbol = _SHOWN_AS.get(code) or (code, unit(code).symbol)
+        target, symbol = _SHOWN_AS.get(read_in) or (read_in, unit(read_in).symbol)
         offset = convert(Decimal(0), code, target)
         factor = convert(Decimal(1), code, target) - offset
     except ContractError:

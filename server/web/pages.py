@@ -111,7 +111,7 @@ def read_plot(
             connection, datastream_id, since, until + 1, MAX_PLOT_ROWS
         )
     plot = prepare(found, series.interval_s, _BUCKETS)
-    display, style = display_for(series.unit), _style(series)
+    display, style = display_for(series.property, series.unit), _style(series)
     return PlotColumns(
         style=style,
         unit=display.symbol,

@@ -1,6 +1,7 @@
 // How values, ages and instants are written; the same rules as server/web/display.py and board.py.
 
 const STALE_INTERVALS = 3;
+const GATHERING_MS = 60000;
 const BY_FLAG = {
   pass: "fine",
   not_evaluated: "unchecked",
@@ -59,7 +60,7 @@ export function age(ms) {
 
 export function stateOf({ time, flag, interval }, now) {
   if (!time) return "never";
-  if (now - time > STALE_INTERVALS * interval * 1000) return "stale";
+  if (now - time > STALE_INTERVALS * interval * 1000 + GATHERING_MS) return "stale";
   return BY_FLAG[flag] ?? "unchecked";
 }
 

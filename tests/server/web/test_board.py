@@ -72,10 +72,10 @@ def only_reading(**values):
         ({"quality": 4 | 16}, State.FAILED),
         ({"quality": 9, "value": None}, State.MISSING),
         ({"time": None, "quality": None, "value": None}, State.NEVER),
-        ({"time": NOW - 30_000}, State.FINE),
-        ({"time": NOW - 30_001}, State.STALE),
-        ({"time": NOW - 30_001, "quality": 9, "value": None}, State.STALE),
-        ({"time": NOW - 30_001, "interval_s": 600.0}, State.FINE),
+        ({"time": NOW - 90_000}, State.FINE),
+        ({"time": NOW - 90_001}, State.STALE),
+        ({"time": NOW - 90_001, "quality": 9, "value": None}, State.STALE),
+        ({"time": NOW - 90_001, "interval_s": 600.0}, State.FINE),
         ({"value": 0.0}, State.FINE),
     ],
 )
@@ -91,7 +91,7 @@ def test_a_value_is_judged_by_its_age_and_then_its_quality(values, state):
         ({"quality": 9, "value": None, "reason": "timeout"}, DASH, "missing: timeout"),
         ({"quality": 3 | 16}, "13.8", "suspect: out of range"),
         ({"quality": 3 | 32 | 64}, "13.8", "suspect: clock not trusted, ahead of time"),
-        ({"time": NOW - 31_000, "quality": 3 | 16}, "13.8", "stale"),
+        ({"time": NOW - 91_000, "quality": 3 | 16}, "13.8", "stale"),
         ({"time": None, "quality": None, "value": None}, DASH, "no reading yet"),
     ],
 )
@@ -148,7 +148,7 @@ def test_raw_series_are_set_apart():
 
 
 def test_a_station_is_silent_only_when_all_its_values_are_old():
-    old = latest(id=1, time=NOW - 60_000)
+    old = latest(id=1, time=NOW - 120_000)
 
     assert build(NOW, [SITE], [], [old]).stations[0].silent
     assert not build(NOW, [SITE], [], [old, latest(id=2)]).stations[0].silent

@@ -9,25 +9,30 @@ from wire.properties import PROPERTIES
 
 
 @pytest.mark.parametrize(
-    ("unit", "value", "text"),
+    ("property_key", "unit", "value", "text"),
     [
-        ("m3/m3", 0.1384, "13.8 % vol"),
-        ("Cel", 16.14, "16.1 °C"),
-        ("Cel", -3.46, f"{MINUS}3.5 °C"),
-        ("Cel", -0.04, "0.0 °C"),
-        ("deg", 271.4, "271°"),
-        ("m", 1.2345, "1.234 m"),
-        ("{count}", 17.0, "17 counts"),
-        ("1", 0.5, "0.50"),
-        ("uS/cm", 39.0, "39 µS/cm"),
-        ("[furlong]", 2.0, "2.00 [furlong]"),
+        ("vwc", "m3/m3", 0.1384, "13.8 % vol"),
+        ("vwc", "%", 13.84, "13.8 % vol"),
+        ("air_temperature", "Cel", 16.14, "16.1 °C"),
+        ("air_temperature", "Cel", -3.46, f"{MINUS}3.5 °C"),
+        ("air_temperature", "Cel", -0.04, "0.0 °C"),
+        ("air_pressure", "kPa", 100.83, "1008.3 hPa"),
+        ("relative_humidity", "1", 0.354, "35.4 %"),
+        ("relative_humidity", "%", 35.4, "35.4 %"),
+        ("wind_direction", "deg", 271.4, "271°"),
+        ("sand_distance", "m", 1.2345, "1.234 m"),
+        ("saltation_count", "{count}", 17.0, "17 counts"),
+        ("echo_quality", "1", 190.0, "190"),
+        ("soil_ec", "uS/cm", 39.0, "39 µS/cm"),
+        ("soil_ec", "m", 39.0, "39.00 m"),
+        ("mood", "[furlong]", 2.0, "2.00 [furlong]"),
     ],
 )
-def test_a_value_is_written_in_the_unit_people_read(unit, value, text):
-    assert display_for(unit).text(value) == text
+def test_a_value_is_written_in_the_unit_people_read(property_key, unit, value, text):
+    assert display_for(property_key, unit).text(value) == text
 
 
-@pytest.mark.parametrize("unit", sorted({one.unit for one in PROPERTIES.values()} - {"1"}))
+@pytest.mark.parametrize("unit", sorted({one.unit for one in PROPERTIES.values()}))
 def test_the_digits_of_every_unit_we_use_are_chosen_not_left_to_the_default(unit):
     assert {"m3/m3": "%"}.get(unit, unit) in _DIGITS
 

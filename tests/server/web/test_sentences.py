@@ -8,7 +8,7 @@ from server.web.display import display_for
 
 
 def station(name, *states):
-    readings = [Reading(None, display_for("1"), state) for state in states]
+    readings = [Reading(None, display_for("mood", "1"), state) for state in states]
     return Station(1, name, [Instrument("s", "", "", readings)], [])
 
 
