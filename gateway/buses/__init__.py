@@ -1,0 +1,1 @@
+"""Serial ports and the threads that serve them: one thread a bus."""
