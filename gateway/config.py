@@ -85,7 +85,7 @@ class BusSection(_Section, frozen=True, kw_only=True):
     port: str
     protocol: Protocol
     baud: int | None = None
-    frame: Annotated[str, msgspec.Meta(pattern=r"^[78][NEO][12]$")] = "8N1"
+    frame: Annotated[str, msgspec.Meta(pattern=r"^[78][NEO][12]$")] | None = None
     sensor: Annotated[list[SensorSection], msgspec.Meta(min_length=1)]
 
 

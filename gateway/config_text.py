@@ -33,6 +33,7 @@ _EXAMPLES: Mapping[type[msgspec.Struct], Mapping[str, str]] = {
         "port": '"/dev/serial/by-id/usb-SDI-12_adapter-if00"',
         "protocol": '"sdi12"',
         "baud": "9600",
+        "frame": '"8N1"',
     },
     SensorSection: {
         "id": '"soil-10cm"',

@@ -9,7 +9,7 @@ import structlog
 from gateway.buses.link import Link
 from gateway.buses.listener import Listened, Listener
 from gateway.buses.poller import OnIdentified, Polled, Poller
-from gateway.buses.serial_port import PortSettings, StoppedError
+from gateway.buses.serial_port import DEFAULT_FRAME, PortSettings, StoppedError
 from gateway.buses.worker import FAULT, STOPPED, Worker
 from gateway.config import BusSection, SensorSection
 from gateway.drivers.conversation import PolledDriver, Talker
@@ -145,9 +145,9 @@ class BusRunner:
 
 def port_settings(bus: BusSection) -> PortSettings:
     """Find the serial settings of a bus: its own, else its first sensor's model's."""
-    return PortSettings(
-        bus.port, bus.baud or _default_baud(bundled()[bus.sensor[0].model]), bus.frame
-    )
+    model = bundled()[bus.sensor[0].model]
+    frame = model.modbus.frame if model.modbus is not None else DEFAULT_FRAME
+    return PortSettings(bus.port, bus.baud or _default_baud(model), bus.frame or frame)
 
 
 def _default_baud(model: SensorModel) -> int:

@@ -22,6 +22,7 @@ MAX_BUFFER_BYTES = 4096
 # request, or the old answer would pass for the new one (PITFALLS: telegraf#9253).
 SETTLE_QUIET_S = 0.1
 SETTLE_MAX_S = 1.0
+DEFAULT_FRAME = "8N1"  # what a port is set to when neither bus nor model says otherwise
 _WRITE_TIMEOUT_S = 2.0
 # Modbus over serial line v1.02, 2.5.1.1: 3.5 characters of 11 bits between frames, and not under
 # 1.75 ms; the other protocols do not mind.
@@ -41,7 +42,7 @@ class PortSettings:
 
     port: str
     baud: int
-    frame: str = "8N1"
+    frame: str = DEFAULT_FRAME
 
 
 class SerialPort:
