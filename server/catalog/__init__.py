@@ -1,0 +1,1 @@
+"""The catalog: gateways, sites, things, instruments and datastreams, as the inventories tell."""

@@ -1,0 +1,92 @@
+"""Observed properties and datastreams: made to agree with a plan. None is ever removed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from server.catalog.plan import PlannedSeries
+from server.db.tables import datastream, observed_property
+from wire.errors import ContractError
+from wire.properties import PROPERTIES
+
+
+def apply_datastreams(
+    connection: Connection,
+    gateway_id: str,
+    things: Mapping[str, int],
+    plan: Sequence[PlannedSeries],
+) -> None:
+    """Write what changed; raises ContractError for a change that would falsify what is stored.
+
+    `plan` lists each source before what is derived from it.
+    """
+    properties = _apply_properties(connection, {series.property for series in plan})
+    known = {
+        row.name: row
+        for row in connection.execute(
+            select(datastream).where(datastream.c.gateway_id == gateway_id)
+        )
+    }
+    ids = {name: int(row.id) for name, row in known.items()}
+    for series in plan:
+        values = {
+            "thing_id": things[series.thing],
+            "sensor_key": series.sensor_key,
+            "observed_property_id": properties[series.property],
+            "unit": series.unit,
+            "statistic": series.statistic,
+            "interval_s": series.interval_s,
+            "source_id": ids[series.source] if series.source else None,
+            "transform": series.transform,
+        }
+        old = known.get(series.name)
+        if old is not None:
+            _check(old, series)
+            _correct(connection, old, values)
+            continue
+        row = {"gateway_id": gateway_id, "name": series.name, **values}
+        ids[series.name] = connection.execute(
+            insert(datastream).values(row).returning(datastream.c.id)
+        ).scalar_one()
+
+
+def _check(old: Row[Any], series: PlannedSeries) -> None:
+    """One series keeps one unit and one origin: what is stored in it could not be told apart."""
+    if old.unit != series.unit:
+        raise ContractError(
+            f"datastream '{series.name}' is stored in '{old.unit}' and cannot change to "
+            f"'{series.unit}': give the sensor another id"
+        )
+    if (old.source_id is None) != (series.source is None):
+        kinds = ("measured", "derived by the server")
+        was, wanted = kinds if old.source_id is None else reversed(kinds)
+        raise ContractError(
+            f"datastream '{series.name}' is {was} and cannot become {wanted}: "
+            "give the sensor another id"
+        )
+
+
+def _correct(connection: Connection, old: Row[Any], values: Mapping[str, object]) -> None:
+    changed = {key: value for key, value in values.items() if getattr(old, key) != value}
+    if changed:
+        connection.execute(update(datastream).where(datastream.c.id == old.id).values(changed))
+
+
+def _apply_properties(connection: Connection, keys: set[str]) -> dict[str, int]:
+    """Return the ids of observed properties by key, entering those not used before."""
+    known = connection.execute(select(observed_property.c.key, observed_property.c.id)).all()
+    ids = {key: int(property_id) for key, property_id in known}
+    for key in sorted(keys - ids.keys()):
+        item = PROPERTIES[key]
+        row = {
+            "key": key,
+            "label": item.label,
+            "unit": item.unit,
+            "cf_name": item.cf_name,
+            "aggregate": item.aggregate.value,
+        }
+        ids[key] = connection.execute(
+            insert(observed_property).values(row).returning(observed_property.c.id)
+        ).scalar_one()
+    return ids

@@ -1,0 +1,1 @@
+"""The database: tables, engine, migrations. Knows nothing of what the rows mean."""

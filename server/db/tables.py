@@ -1,0 +1,214 @@
+"""The tables, as SQLAlchemy Core; `migrations/` creates them. No behaviour here.
+
+Instants are integer milliseconds UTC in Python on every engine (`Instant`). The catalog is shaped
+like SensorThings 1.1 (OGC 18-088); `observation` keeps its columns in an order that needs no
+padding, `quality` is packed as in `wire.quality`, and a missing value is NULL, its reason in
+`observation_note`.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import postgresql
+
+from server.db.instant import Instant
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+Json = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+# SQLite numbers rows by itself only in a column declared INTEGER.
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+gateway = Table(
+    "gateway",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False, server_default="unknown"),  # online, offline, unknown
+    Column("status_at", Instant),
+    Column("status", Json),
+    Column("inventory_rev", BigInteger),
+    Column("inventory_at", Instant),
+    Column("first_seen_at", Instant, nullable=False),
+)
+
+site = Table(
+    "site",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+)
+
+thing = Table(
+    "thing",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("gateway_id", Text, ForeignKey("gateway.id"), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("site_id", Integer, ForeignKey("site.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("properties", Json, nullable=False, server_default="{}"),
+    UniqueConstraint("gateway_id", "key"),
+)
+
+# Degrees WGS 84, metres.
+location = Table(
+    "location",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("lat", Double, nullable=False),
+    Column("lon", Double, nullable=False),
+    Column("elevation_m", Double),
+)
+
+# Where a thing is now; where it was is in historical_location.
+thing_location = Table(
+    "thing_location",
+    metadata,
+    Column("thing_id", Integer, ForeignKey("thing.id"), primary_key=True),
+    Column("location_id", Integer, ForeignKey("location.id"), primary_key=True),
+)
+
+historical_location = Table(
+    "historical_location",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("thing_id", Integer, ForeignKey("thing.id"), nullable=False, index=True),
+    Column("location_id", Integer, ForeignKey("location.id"), nullable=False),
+    Column("since", Instant, nullable=False),
+)
+
+# A physical instrument: it keeps its row when it moves. `serial` is "" while nobody knows it.
+sensor = Table(
+    "sensor",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("gateway_id", Text, ForeignKey("gateway.id"), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("serial", Text, nullable=False, server_default=""),
+    Column("firmware", Text, nullable=False, server_default=""),
+    Column("properties", Json, nullable=False, server_default="{}"),
+    Index("ix_sensor_identity", "gateway_id", "model", "serial"),
+)
+
+# An instrument on a thing, at a depth or height, from a date to a date (NULL: until now). `key` is
+# the sensor's name there, such as soil-10cm.
+deployment = Table(
+    "deployment",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sensor_id", Integer, ForeignKey("sensor.id"), nullable=False, index=True),
+    Column("thing_id", Integer, ForeignKey("thing.id"), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("protocol", Text, nullable=False, server_default=""),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("depth_m", Double),
+    Column("height_m", Double),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant),
+    Index("ix_deployment_place", "thing_id", "key"),
+)
+
+observed_property = Table(
+    "observed_property",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("label", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("cf_name", Text),
+    Column("aggregate", Text, nullable=False),
+)
+
+# `source_id` and `transform` are set on series that the server derives from another one.
+datastream = Table(
+    "datastream",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("gateway_id", Text, ForeignKey("gateway.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("thing_id", Integer, ForeignKey("thing.id"), nullable=False, index=True),
+    Column("sensor_key", Text, nullable=False),
+    Column("observed_property_id", Integer, ForeignKey("observed_property.id"), nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("statistic", Text, nullable=False),
+    Column("interval_s", Double, nullable=False),
+    Column("source_id", Integer, ForeignKey("datastream.id")),
+    Column("transform", Text),
+    Column("properties", Json, nullable=False, server_default="{}"),
+    UniqueConstraint("gateway_id", "name"),
+)
+
+# The bytes as they came. `gateway`, `epoch`, `seq` are what the topic said: hence no foreign key.
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("epoch", Text),
+    Column("seq", BigInteger),
+    Column("digest", LargeBinary, nullable=False),  # SHA-256 of the payload as it came
+    Column("received_at", Instant, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("status", Text, nullable=False),  # stored, refused, waiting
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("observations", Integer, nullable=False, server_default="0"),
+    Column("first_time", Instant),
+    Column("last_time", Instant),
+    Index("ix_journal_identity", "gateway", "epoch", "seq"),
+    Index("ix_journal_status", "status", "id"),
+)
+
+observation = Table(
+    "observation",
+    metadata,
+    Column("time", Instant, nullable=False),
+    Column("value", Double),
+    Column("datastream_id", Integer, nullable=False, autoincrement=False),
+    Column("quality", Integer, nullable=False),
+    PrimaryKeyConstraint("datastream_id", "time"),
+    sqlite_with_rowid=False,
+)
+
+observation_note = Table(
+    "observation_note",
+    metadata,
+    Column("datastream_id", Integer, primary_key=True, autoincrement=False),
+    Column("time", Instant, primary_key=True),
+    Column("reason", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The newest observation of each series, so that a page need not search for it.
+latest = Table(
+    "latest",
+    metadata,
+    Column("datastream_id", Integer, ForeignKey("datastream.id"), primary_key=True),
+    Column("time", Instant, nullable=False),
+    Column("value", Double),
+    Column("quality", Integer, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("received_at", Instant, nullable=False),
+)

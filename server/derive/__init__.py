@@ -1,0 +1,1 @@
+"""Series computed from raw ones by named, versioned transforms; pure, on arrays."""

@@ -1,0 +1,206 @@
+"""The server's side of the broker: subscribes, hands messages on, acknowledges by hand, publishes.
+
+A message is acknowledged only when it is committed. The client id is stable and the session kept,
+so that a broker which keeps sessions holds messages while the server is away.
+"""
+
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import structlog
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from server.errors import BrokerError
+from server.ingest.events import Delivery, Message
+from wire.topics import UP_FILTERS
+
+BROKER_LOST = "broker_lost"
+BROKER_FOUND = "broker_found"
+MESSAGE_UNREADABLE = "message_unreadable"
+
+KEEPALIVE_S = 30
+# Shorter than the keep-alive: meanwhile the connection says nothing.
+RESUBSCRIBE_S = 5.0
+RECONNECT_MIN_S, RECONNECT_MAX_S = 1, 30
+_QOS = 1
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where the broker is and how to be let in. `ca_file` "" trusts the system's authorities."""
+
+    host: str
+    port: int
+    username: str = ""
+    password: str = field(default="", repr=False)
+    tls: bool = False
+    ca_file: str = ""
+    client_id: str = "saxaul-server"
+
+
+class Consumer:
+    """One MQTT connection that comes back by itself.
+
+    `deliver` is called in the connection's thread for each message and may block to slow the
+    broker down; `clock` gives milliseconds UTC.
+    """
+
+    def __init__(
+        self, broker: BrokerAddress, deliver: Callable[[Message], None], clock: Callable[[], int]
+    ) -> None:
+        """Prepare the client, connecting nothing; raises BrokerError for a CA file of no use."""
+        self._broker = broker
+        self._deliver = deliver
+        self._clock = clock
+        self._connection = 0
+        self._stopping = threading.Event()
+        self._subscribed = False
+        self._error = "not connected yet"
+        self._client = self._make_client()
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether messages can arrive: connected and subscribed."""
+        return self._subscribed
+
+    @property
+    def error(self) -> str:
+        """Say why it is not connected; "" when it is."""
+        return "" if self._subscribed else self._error
+
+    def start(self) -> None:
+        """Connect in the background, again and again until it works."""
+        self._client.connect_async(self._broker.host, self._broker.port, KEEPALIVE_S)
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        """Say goodbye and end the thread; what was not acknowledged stays with the broker."""
+        self._stopping.set()
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._subscribed = False
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        """Let the broker forget a message, if it came by the connection that stands now.
+
+        Packet ids of an earlier connection may meanwhile mean another message.
+        """
+        if delivery.connection == self._connection and self._subscribed:
+            self._client.ack(delivery.packet_id, _QOS)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send a message to a gateway."""
+        self._client.publish(topic, payload, qos=_QOS)
+
+    def _make_client(self) -> mqtt.Client:
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._broker.client_id,
+            clean_session=False,
+            protocol=MQTTProtocolVersion.MQTTv311,
+            manual_ack=True,
+        )
+        client.reconnect_delay_set(RECONNECT_MIN_S, RECONNECT_MAX_S)
+        if self._broker.username:
+            client.username_pw_set(self._broker.username, self._broker.password or None)
+        if self._broker.tls:
+            client.tls_set_context(_tls_context(self._broker.ca_file))
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        return client
+
+    def _on_connect(
+        self,
+        client: mqtt.Client,
+        _userdata: Any,
+        _flags: mqtt.ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._lose(f"the broker refuses us: {reason}")
+            return
+        self._connection += 1
+        # Asked for each time: a session that was kept knows only the topics of its day.
+        self._subscribe(client)
+
+    def _subscribe(self, client: mqtt.Client) -> None:
+        client.subscribe([(topic, _QOS) for topic in UP_FILTERS])
+
+    def _on_subscribe(
+        self,
+        client: mqtt.Client,
+        _userdata: Any,
+        _packet_id: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._lose("the broker does not let us read the gateways' topics: look at its ACL")
+            self._stopping.wait(RESUBSCRIBE_S)
+            self._subscribe(client)
+            return
+        self._subscribed = True
+        log.info(BROKER_FOUND, host=self._broker.host, port=self._broker.port)
+
+    def _on_connect_fail(self, _client: mqtt.Client, _userdata: Any) -> None:
+        self._lose("nothing answers there")
+
+    def _on_disconnect(
+        self,
+        _client: mqtt.Client,
+        _userdata: Any,
+        _flags: mqtt.DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure and self._subscribed:  # else it was never there, and we know why
+            self._lose(f"connection lost: {reason}")
+
+    def _lose(self, why: str) -> None:
+        """Note that nothing can arrive; said once, not at each attempt."""
+        error = f"broker {self._broker.host}:{self._broker.port}: {why}"
+        if self._subscribed or error != self._error:
+            log.warning(BROKER_LOST, error=error)
+        self._error = error
+        self._subscribed = False
+
+    def _on_message(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
+        delivery = Delivery(self._connection, message.mid) if message.qos else None
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            log.warning(MESSAGE_UNREADABLE, reason="topic is not UTF-8")
+            if delivery:
+                self.acknowledge(delivery)
+            return
+        self._deliver(
+            Message(
+                topic=topic,
+                payload=bytes(message.payload),
+                received_at=self._clock(),
+                retained=message.retain,
+                delivery=delivery,
+            )
+        )
+
+
+def _tls_context(ca_file: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:
+        raise BrokerError(
+            f"certificate authority '{ca_file}' cannot be used: {error.strerror or error}; "
+            "name a PEM file with mqtt.ca_file"
+        ) from error

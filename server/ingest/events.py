@@ -1,0 +1,66 @@
+"""What passes through ingest: a message as it came, and what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from server.store.port import LatestRow
+
+
+class Status(StrEnum):
+    """What became of a message; the words of the journal's `status`."""
+
+    STORED = "stored"
+    REFUSED = "refused"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as the broker gave it. `delivery` lets the consumer acknowledge it."""
+
+    topic: str
+    payload: bytes
+    received_at: int
+    retained: bool = False
+    delivery: "Delivery | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One QoS 1 delivery: its packet id counts only within the connection it came by."""
+
+    connection: int
+    packet_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingBatch:
+    """A journalled batch whose inventory may have come."""
+
+    journal_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchId:
+    """The identity of a batch: storing it twice changes nothing."""
+
+    gateway: str
+    epoch: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a message, once the transaction commits.
+
+    `batch` is set where the gateway awaits a receipt; `waiting` lists journal entries that an
+    inventory may have set free; `observations` counts what went to the store.
+    """
+
+    status: Status
+    reason: str = ""
+    batch: BatchId | None = None
+    observations: int = 0
+    latest: Sequence[LatestRow] = ()
+    waiting: Sequence[int] = ()

@@ -1,0 +1,151 @@
+"""The journal: every batch as it came, what became of it, and why. Written before it is decoded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import Connection, insert, select, update
+
+from server.db.tables import journal
+from server.ingest.events import BatchId, Message, Status
+from wire.batch import MAX_COMPRESSED_BYTES
+from wire.errors import ContractError
+from wire.topics import gateway_of
+
+# What is kept of a payload that no reader would accept: enough to see what it was.
+OVERSIZE_HEAD_BYTES = 4096
+MAX_REASON_CHARS = 300
+MAX_TOPIC_CHARS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the journal says of one message, without its bytes."""
+
+    id: int
+    status: Status
+    reason: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """How many observations a stored batch held, and the instants (ms) they span."""
+
+    observations: int = 0
+    first_time: int | None = None
+    last_time: int | None = None
+
+
+def digest_of(payload: bytes) -> bytes:
+    """Identify a payload: SHA-256."""
+    return sha256(payload).digest()
+
+
+def record(connection: Connection, message: Message, batch: BatchId | None = None) -> int:
+    """Write a message down as it came; it waits until `settle` says what became of it."""
+    payload = message.payload
+    if len(payload) > MAX_COMPRESSED_BYTES:
+        payload = payload[:OVERSIZE_HEAD_BYTES]
+    row = {
+        "gateway": _gateway(message.topic),
+        "topic": _plain(message.topic, MAX_TOPIC_CHARS),
+        "epoch": batch.epoch if batch else None,
+        "seq": batch.seq if batch else None,
+        "digest": digest_of(message.payload),
+        "received_at": message.received_at,
+        "payload": payload,
+        "status": Status.WAITING.value,
+    }
+    journal_id: int = connection.execute(
+        insert(journal).values(row).returning(journal.c.id)
+    ).scalar_one()
+    return journal_id
+
+
+def settle(
+    connection: Connection,
+    journal_id: int,
+    status: Status,
+    reason: str = "",
+    content: Content = Content(),
+) -> str:
+    """Write what became of a message; return the reason as it was kept."""
+    kept = _plain(reason, MAX_REASON_CHARS)
+    connection.execute(
+        update(journal)
+        .where(journal.c.id == journal_id)
+        .values(
+            status=status.value,
+            reason=kept,
+            observations=content.observations,
+            first_time=content.first_time,
+            last_time=content.last_time,
+        )
+    )
+    return kept
+
+
+def find(connection: Connection, batch: BatchId) -> list[Entry]:
+    """List what was journalled under a batch's identity, oldest first."""
+    rows = connection.execute(
+        select(journal.c.id, journal.c.status, journal.c.reason, journal.c.digest)
+        .where(
+            journal.c.gateway == batch.gateway,
+            journal.c.epoch == batch.epoch,
+            journal.c.seq == batch.seq,
+        )
+        .order_by(journal.c.id)
+    )
+    return [Entry(row.id, Status(row.status), row.reason, bytes(row.digest)) for row in rows]
+
+
+def newest(connection: Connection, message: Message) -> Entry | None:
+    """Find the newest entry of a topic that carries no batch identity."""
+    row = connection.execute(
+        select(journal.c.id, journal.c.status, journal.c.reason, journal.c.digest)
+        .where(
+            journal.c.gateway == _gateway(message.topic),
+            journal.c.epoch.is_(None),
+            journal.c.topic == _plain(message.topic, MAX_TOPIC_CHARS),
+        )
+        .order_by(journal.c.id.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    return Entry(row.id, Status(row.status), row.reason, bytes(row.digest))
+
+
+def waiting(connection: Connection, gateway: str) -> Sequence[int]:
+    """List the entries of a gateway that wait for its inventory, oldest first."""
+    return (
+        connection.execute(
+            select(journal.c.id)
+            .where(journal.c.status == Status.WAITING.value, journal.c.gateway == gateway)
+            .order_by(journal.c.id)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def read(connection: Connection, journal_id: int) -> tuple[Message, BatchId | None, Status]:
+    """Read a message back as it came, with its identity and what became of it so far."""
+    row = connection.execute(select(journal).where(journal.c.id == journal_id)).one()
+    message = Message(topic=row.topic, payload=bytes(row.payload), received_at=row.received_at)
+    batch = None if row.epoch is None else BatchId(row.gateway, row.epoch, row.seq)
+    return message, batch, Status(row.status)
+
+
+def _gateway(topic: str) -> str:
+    """Name the gateway of a topic; "" for a topic that names none."""
+    try:
+        return gateway_of(topic)
+    except ContractError:
+        return ""
+
+
+def _plain(text: str, limit: int) -> str:
+    """Keep text that both databases can hold: PostgreSQL takes no NUL and no lone surrogate."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:limit]

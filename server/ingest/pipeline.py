@@ -1,0 +1,231 @@
+"""What happens to one message, as a list of steps, inside the caller's transaction.
+
+journal → decode → resolve → check → derive → store. Each message has its own savepoint: one that
+cannot be used is journalled with the reason and leaves nothing else behind.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy import Connection
+
+from server.catalog.gateways import note_status, remember
+from server.catalog.inventory import apply_inventory
+from server.catalog.resolve import SeriesRef, load_series
+from server.db.faults import is_database_fault
+from server.ingest import journal
+from server.ingest.arrays import (
+    UnannouncedError,
+    check,
+    join,
+    refuse_scattered,
+    resolve,
+    with_derived,
+)
+from server.ingest.events import BatchId, Message, Outcome, Status, WaitingBatch
+from server.ingest.journal import Content, Entry
+from server.quality.timing import FUTURE_TOLERANCE_MS
+from server.store.latest import newest, update_latest
+from server.store.port import Columns, LatestRow, Store
+from wire import batch as batches
+from wire import messages, topics
+from wire.batch import MAX_TIME_MS
+from wire.catalogue import SensorModel
+from wire.errors import ContractError
+
+BATCH_DIFFERS = "batch_differs"
+MESSAGE_FAILED = "message_failed"
+MESSAGE_REFUSED = "message_refused"
+
+_STATES = ("online", "offline")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The transaction a message is taken in, and when.
+
+    `alone` tells that no other message shares it: a limit of the database that is met, is met
+    because of this message.
+    """
+
+    connection: Connection
+    now_ms: int
+    alone: bool
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """The steps, and the names of each gateway's datastreams, read once."""
+
+    store: Store
+    catalogue: Mapping[str, SensorModel]
+    _series: dict[str, dict[str, SeriesRef]] = field(default_factory=dict)
+
+    def process(self, turn: Turn, work: Message | WaitingBatch) -> Outcome:
+        """Take in one message, or a batch that waited; raises only when the database fails."""
+        if isinstance(work, WaitingBatch):
+            return self._retry(turn, work.journal_id)
+        return self._take(turn, work)
+
+    def forget(self) -> None:
+        """Drop what was read in a transaction that did not commit."""
+        self._series.clear()
+
+    def _take(self, turn: Turn, message: Message) -> Outcome:
+        try:
+            topic = topics.parse_up(message.topic)
+        except ContractError as error:
+            return _refuse_unasked(turn, message, str(error))
+        if isinstance(topic, topics.BatchTopic):
+            return self._take_batch(turn, message, BatchId(topic.gateway, topic.epoch, topic.seq))
+        return self._take_other(turn, message, topic)
+
+    # ------------------------------------------------------------ batches
+
+    def _retry(self, turn: Turn, journal_id: int) -> Outcome:
+        """Try a batch again that waited for an inventory."""
+        message, batch, status = journal.read(turn.connection, journal_id)
+        if batch is None or status is not Status.WAITING:
+            return Outcome(status)
+        if _first(journal.find(turn.connection, batch), Status.STORED) is not None:
+            reason = "another batch of this number is stored"
+            journal.settle(turn.connection, journal_id, Status.REFUSED, reason)
+            return Outcome(Status.STORED, batch=batch)
+        return self._use(turn, journal_id, message, batch)
+
+    def _take_batch(self, turn: Turn, message: Message, batch: BatchId) -> Outcome:
+        """Journal a batch that is new and use it; answer for one that came before."""
+        earlier = journal.find(turn.connection, batch)
+        digest = journal.digest_of(message.payload)
+        stored = _first(earlier, Status.STORED)
+        if stored is not None:
+            if stored.digest != digest:
+                log.warning(BATCH_DIFFERS, gateway=batch.gateway, epoch=batch.epoch, seq=batch.seq)
+            return Outcome(Status.STORED, batch=batch)
+        same = next((entry for entry in earlier if entry.digest == digest), None)
+        if same is None:
+            remember(turn.connection, batch.gateway, turn.now_ms)
+            journal_id = journal.record(turn.connection, message, batch)
+            return self._use(turn, journal_id, message, batch)
+        if same.status is Status.REFUSED:
+            return Outcome(Status.REFUSED, same.reason, batch)
+        return self._retry(turn, same.id)
+
+    def _use(self, turn: Turn, journal_id: int, message: Message, batch: BatchId) -> Outcome:
+        """Store a journalled batch; one that must wait or be refused leaves only its entry."""
+        try:
+            outcome = _guarded(turn, message, lambda: self._store(turn, journal_id, message, batch))
+        except UnannouncedError as error:
+            reason = journal.settle(turn.connection, journal_id, Status.WAITING, str(error))
+            return Outcome(Status.WAITING, reason)
+        except ContractError as error:
+            reason = journal.settle(turn.connection, journal_id, Status.REFUSED, str(error))
+            log.warning(MESSAGE_REFUSED, topic=message.topic, reason=reason)
+            return Outcome(Status.REFUSED, reason, batch)
+        return outcome
+
+    def _store(self, turn: Turn, journal_id: int, message: Message, batch: BatchId) -> Outcome:
+        """Decode, resolve, check, derive, store."""
+        decoded = batches.decode(message.payload)
+        pieces = resolve(decoded, self._refs(turn, batch.gateway))
+        pieces = check(pieces, decoded, message.received_at)
+        measured, columns = join(pieces), join(with_derived(pieces))
+        refuse_scattered(measured)
+        self.store.append(turn.connection, columns)
+        latest = _keep_latest(turn, columns, message.received_at)
+        journal.settle(turn.connection, journal_id, Status.STORED, content=_content(measured))
+        return Outcome(Status.STORED, batch=batch, observations=len(columns), latest=latest)
+
+    def _refs(self, turn: Turn, gateway: str) -> dict[str, SeriesRef]:
+        if gateway not in self._series:
+            self._series[gateway] = load_series(turn.connection, gateway, self.catalogue)
+        return self._series[gateway]
+
+    # ------------------------------------------------------------ status and inventory
+
+    def _take_other(
+        self, turn: Turn, message: Message, topic: topics.InventoryTopic | topics.StatusTopic
+    ) -> Outcome:
+        take = self._inventory if isinstance(topic, topics.InventoryTopic) else _status
+        try:
+            return _guarded(turn, message, lambda: take(turn, message, topic.gateway))
+        except ContractError as error:
+            return _refuse_unasked(turn, message, str(error))
+
+    def _inventory(self, turn: Turn, message: Message, gateway: str) -> Outcome:
+        """Apply an inventory; the batches that waited for it may then be stored."""
+        inventory = messages.decode(_without_nul(message.payload), messages.Inventory)
+        apply_inventory(turn.connection, gateway, inventory, self.catalogue, turn.now_ms)
+        self._series.pop(gateway, None)
+        newest_entry = journal.newest(turn.connection, message)
+        if newest_entry is None or newest_entry.digest != journal.digest_of(message.payload):
+            journal.settle(turn.connection, journal.record(turn.connection, message), Status.STORED)
+        return Outcome(Status.STORED, waiting=journal.waiting(turn.connection, gateway))
+
+
+def _status(turn: Turn, message: Message, gateway: str) -> Outcome:
+    """Keep how a gateway is. A retained status tells of the past: its own time counts."""
+    status = messages.decode(_without_nul(message.payload), messages.Status)
+    if status.state not in _STATES:
+        raise ContractError(f"state '{status.state[:40]}' is neither online nor offline")
+    if status.at is not None and not 0 <= status.at <= MAX_TIME_MS:
+        raise ContractError(f"status time {status.at} lies outside the years 1970 to 9999")
+    remember(turn.connection, gateway, turn.now_ms)
+    told_at = status.at if message.retained else None
+    note_status(turn.connection, gateway, status, told_at or message.received_at)
+    return Outcome(Status.STORED)
+
+
+def _guarded(turn: Turn, message: Message, use: Callable[[], Outcome]) -> Outcome:
+    """Use a message within its own savepoint; whatever it breaks becomes a ContractError.
+
+    Raises UnannouncedError unchanged, and what the database itself is to blame for.
+    """
+    try:
+        with turn.connection.begin_nested():
+            return use()
+    except (ContractError, UnannouncedError):
+        raise
+    except Exception as error:
+        if is_database_fault(error, alone=turn.alone):
+            raise
+        log.exception(MESSAGE_FAILED, topic=message.topic)
+        raise ContractError(f"could not be used: {type(error).__name__}: {error}") from error
+
+
+def _refuse_unasked(turn: Turn, message: Message, reason: str) -> Outcome:
+    """Journal a message that nobody awaits a receipt for; the same one again is not repeated."""
+    entry = journal.newest(turn.connection, message)
+    if entry is None or (entry.status, entry.digest) != (
+        Status.REFUSED,
+        journal.digest_of(message.payload),
+    ):
+        log.warning(MESSAGE_REFUSED, topic=message.topic, reason=reason)
+        journal_id = journal.record(turn.connection, message)
+        reason = journal.settle(turn.connection, journal_id, Status.REFUSED, reason)
+    return Outcome(Status.REFUSED, reason)
+
+
+def _keep_latest(turn: Turn, columns: Columns, received_at: int) -> list[LatestRow]:
+    horizon = turn.now_ms + FUTURE_TOLERANCE_MS
+    return update_latest(turn.connection, newest(columns, received_at), horizon)
+
+
+def _content(columns: Columns) -> Content:
+    if not len(columns):
+        return Content()
+    return Content(len(columns), int(columns.time_ms.min()), int(columns.time_ms.max()))
+
+
+def _first(entries: Sequence[Entry], status: Status) -> Entry | None:
+    return next((entry for entry in entries if entry.status is status), None)
+
+
+def _without_nul(payload: bytes) -> bytes:
+    """Refuse what PostgreSQL cannot hold in text."""
+    if b"\\u0000" in payload:
+        raise ContractError("text holds a NUL character")
+    return payload

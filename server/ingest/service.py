@@ -1,0 +1,77 @@
+"""Ingest as one thing to start and stop: consumer, queue, worker."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from server.ingest.consumer import BrokerAddress, Consumer
+from server.ingest.pipeline import Pipeline
+from server.ingest.worker import Backoff, Worker
+from server.store.engines import store_for
+from server.store.port import LatestRow
+from wire.catalogue import bundled
+
+_BACKOFF = Backoff()
+
+__all__ = ["BrokerAddress", "IngestHealth", "IngestService", "wall_clock_ms"]
+
+
+@dataclass(frozen=True, slots=True)
+class IngestHealth:
+    """How ingest is. The counts are of messages since the start; `last_error` is "" when well."""
+
+    connected: bool
+    database_ok: bool
+    queued: int
+    stored: int
+    refused: int
+    waiting: int
+    last_error: str
+
+
+def wall_clock_ms() -> int:
+    """Read the wall clock: milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class IngestService:
+    """Receives what gateways send and stores it, until stopped. The database must be migrated."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        broker: BrokerAddress,
+        on_committed: Callable[[Sequence[LatestRow]], None],
+        *,
+        clock: Callable[[], int] = wall_clock_ms,
+        backoff: Backoff = _BACKOFF,
+    ) -> None:
+        """Wire it up; `on_committed` is called in the worker's thread after each commit."""
+        pipeline = Pipeline(store_for(engine), bundled())
+        self._worker = Worker(engine, pipeline, on_committed, clock, backoff)
+        self._consumer = Consumer(broker, self._worker.offer, clock)
+
+    def start(self) -> None:
+        """Begin; a broker or database that is not there yet is waited for."""
+        self._worker.start(self._consumer)
+        self._consumer.start()
+
+    def stop(self) -> None:
+        """Finish what is being written, send its receipts, and leave the rest to the broker."""
+        self._worker.stop()
+        self._consumer.stop()
+
+    def health(self) -> IngestHealth:
+        """Say how it is, without asking anybody."""
+        counts = self._worker.counts
+        return IngestHealth(
+            connected=self._consumer.is_connected,
+            database_ok=self._worker.database_ok,
+            queued=self._worker.queued,
+            stored=counts.stored,
+            refused=counts.refused,
+            waiting=counts.waiting,
+            last_error=self._worker.error or self._consumer.error,
+        )

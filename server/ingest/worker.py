@@ -1,0 +1,242 @@
+"""The one thread that writes: takes queued messages in groups, one transaction a group.
+
+Only after the commit come the receipts, the acknowledgements to the broker, and the live page.
+While the database fails nothing is acknowledged; the same group is tried until it is stored.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from queue import Empty, Full, Queue
+from typing import Protocol
+
+import structlog
+from sqlalchemy import Engine
+
+from server.db.engine import explain, writing
+from server.db.faults import is_database_fault
+from server.ingest.events import Delivery, Message, Outcome, Status, WaitingBatch
+from server.ingest.pipeline import Pipeline, Turn
+from server.ingest.receipts import Receipts
+from server.store.port import LatestRow
+from wire import messages, topics
+
+DATABASE_LOST = "database_lost"
+DATABASE_FOUND = "database_found"
+MESSAGE_DROPPED = "message_dropped"
+LISTENER_FAILED = "listener_failed"
+
+# One transaction holds at most this many messages, and no more once it holds this many values.
+MAX_GROUP_MESSAGES = 200
+MAX_GROUP_VALUES = 100_000
+# At most this many messages wait in memory: 500 of the largest are 128 MB.
+MAX_QUEUED = 500
+
+_IDLE_S = 0.25
+_STOP_TIMEOUT_S = 15.0
+
+Work = Message | WaitingBatch
+
+log = structlog.get_logger(__name__)
+
+
+class Wire(Protocol):
+    """What the worker says to the broker."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether receipts can be sent now."""
+        ...
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        """Let the broker forget a message."""
+        ...
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send a message to a gateway."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before the database is tried again: doubling, in seconds."""
+
+    first_s: float = 0.5
+    longest_s: float = 15.0
+
+    def delay_s(self, failures: int) -> float:
+        """Give the delay after so many failures in a row."""
+        return min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 16))
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of messages since the start."""
+
+    stored: int = 0
+    refused: int = 0
+    waiting: int = 0
+
+    def add(self, status: Status) -> None:
+        """Count one message."""
+        setattr(self, status.value, getattr(self, status.value) + 1)
+
+
+class Worker:
+    """Takes messages from a bounded queue and commits them; one thread of its own."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        pipeline: Pipeline,
+        on_committed: Callable[[Sequence[LatestRow]], None],
+        clock: Callable[[], int],
+        backoff: Backoff,
+    ) -> None:
+        """Prepare; `clock` gives milliseconds UTC, `on_committed` is called in the thread."""
+        self.counts = Counts()
+        self.error = ""
+        self._engine = engine
+        self._pipeline = pipeline
+        self._on_committed = on_committed
+        self._clock = clock
+        self._backoff = backoff
+        self._failures = 0
+        self._inbox: Queue[Message] = Queue(MAX_QUEUED)
+        self._receipts = Receipts()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def database_ok(self) -> bool:
+        """Tell whether the last transaction went through."""
+        return self._failures == 0
+
+    @property
+    def queued(self) -> int:
+        """Count the messages that wait in memory."""
+        return self._inbox.qsize()
+
+    def offer(self, message: Message) -> None:
+        """Queue a message; blocks while the queue is full, until the worker stops."""
+        while not self._stopping.is_set():
+            try:
+                self._inbox.put(message, timeout=_IDLE_S)
+            except Full:
+                continue
+            return
+
+    def start(self, wire: Wire) -> None:
+        """Begin to work, speaking to the broker through `wire`."""
+        self._thread = threading.Thread(target=self._run, args=(wire,), name="ingest", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the transaction in hand, send its receipts, and end."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(_STOP_TIMEOUT_S)
+
+    def _run(self, wire: Wire) -> None:
+        while not self._stopping.is_set():
+            self._work_off(deque(self._gather()), wire)
+            if wire.is_connected:
+                self._publish(wire, self._receipts.take_due(time.monotonic()))
+        self._publish(wire, self._receipts.take_all())
+
+    def _gather(self) -> list[Message]:
+        """Wait for a message, or until a receipt is due; take what else is there already."""
+        due_s = self._receipts.wait_s(time.monotonic())
+        try:
+            group = [self._inbox.get(timeout=min(_IDLE_S, due_s) if due_s else _IDLE_S)]
+        except Empty:
+            return []
+        while len(group) < MAX_GROUP_MESSAGES and not self._inbox.empty():
+            group.append(self._inbox.get_nowait())
+        return group
+
+    def _work_off(self, work: deque[Work], wire: Wire) -> None:
+        """Commit all work, in groups; after a failure, for the rest, one by one."""
+        limit = MAX_GROUP_MESSAGES
+        while work and not self._stopping.is_set():
+            try:
+                outcomes = self._commit(work, limit)
+            except Exception as error:  # noqa: BLE001 - the top of a transaction: it is tried again
+                self._pipeline.forget()
+                self._recover(error, work, limit, wire)
+                limit = 1
+                continue
+            self._found()
+            done = [(work.popleft(), outcome) for outcome in outcomes]
+            for one, outcome in done:
+                self._answer(one, outcome, wire)
+                work.extendleft(map(WaitingBatch, reversed(outcome.waiting)))
+            self._show(outcomes)
+
+    def _commit(self, work: Sequence[Work], limit: int) -> list[Outcome]:
+        """Take in what stands first, in one transaction, as far as the limits allow."""
+        outcomes: list[Outcome] = []
+        values = 0
+        with writing(self._engine) as connection:
+            turn = Turn(connection, self._clock(), alone=limit == 1)
+            for one in islice(work, limit):
+                outcome = self._pipeline.process(turn, one)
+                outcomes.append(outcome)
+                values += outcome.observations
+                if values >= MAX_GROUP_VALUES:
+                    break
+        return outcomes
+
+    def _recover(self, error: Exception, work: deque[Work], limit: int, wire: Wire) -> None:
+        """Wait while the database fails; drop a message that fails by itself for another cause."""
+        if is_database_fault(error, alone=limit == 1):
+            self._lost(error)
+        elif limit == 1:
+            self._drop(error, work.popleft(), wire)
+
+    def _answer(self, one: Work, outcome: Outcome, wire: Wire) -> None:
+        """Tell gateway and broker what is now committed."""
+        if isinstance(one, Message) or outcome.status is not Status.WAITING:
+            self.counts.add(outcome.status)
+        if outcome.batch is not None and outcome.status is Status.STORED:
+            self._receipts.add_stored(outcome.batch)
+        elif outcome.batch is not None:
+            self._receipts.add_refused(outcome.batch, outcome.reason)
+        if isinstance(one, Message) and one.delivery is not None:
+            wire.acknowledge(one.delivery)
+
+    def _show(self, outcomes: Sequence[Outcome]) -> None:
+        rows = {row.datastream_id: row for outcome in outcomes for row in outcome.latest}
+        if not rows:
+            return
+        try:
+            self._on_committed(list(rows.values()))
+        except Exception as error:  # the data are safe: a page that fails must not stop ingest
+            log.exception(LISTENER_FAILED)
+            self.error = f"live page: {error}"
+
+    def _publish(self, wire: Wire, receipts: Sequence[tuple[str, messages.Receipt]]) -> None:
+        for gateway, receipt in receipts:
+            wire.publish(topics.receipt(gateway), messages.encode(receipt))
+
+    def _lost(self, error: Exception) -> None:
+        self._failures += 1
+        self.error = explain(self._engine.url, error)
+        if self._failures == 1:
+            log.error(DATABASE_LOST, error=self.error)
+        self._stopping.wait(self._backoff.delay_s(self._failures))
+
+    def _found(self) -> None:
+        if self._failures:
+            log.info(DATABASE_FOUND, failures=self._failures)
+            self._failures, self.error = 0, ""
+
+    def _drop(self, error: Exception, one: Work, wire: Wire) -> None:
+        """Give up a message that could not even be journalled; its gateway keeps the batch."""
+        self.error = f"{type(error).__name__}: {error}"
+        log.error(MESSAGE_DROPPED, error=self.error, exc_info=error)
+        if isinstance(one, Message) and one.delivery is not None:
+            wire.acknowledge(one.delivery)

@@ -1,0 +1,1 @@
+"""Keeps observations: append, newest value, ranges. The same promises on SQLite and TimescaleDB."""

@@ -1,0 +1,71 @@
+"""The store on SQLite: Core `executemany`, in the caller's transaction."""
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from server.store.port import Columns, Range
+
+# ON CONFLICT, not INSERT OR IGNORE: the latter also swallows violations of NOT NULL.
+_APPEND = """
+INSERT INTO observation (time, value, datastream_id, quality) VALUES (?, ?, ?, ?)
+ON CONFLICT DO NOTHING
+"""
+# A note belongs to a missing value: none is kept where a value had been stored before.
+_NOTE = """
+INSERT INTO observation_note (datastream_id, time, reason)
+SELECT datastream_id, time, ? FROM observation
+WHERE datastream_id = ? AND time = ? AND value IS NULL
+ON CONFLICT DO NOTHING
+"""
+_RANGE = text(
+    "SELECT time, value, quality FROM observation WHERE datastream_id = :datastream_id "
+    "AND time >= :from_ms AND time < :to_ms ORDER BY time LIMIT :limit"
+)
+
+
+class SqliteStore:
+    """Observations in a WITHOUT ROWID table; see `server.store.port.Store`."""
+
+    def append(self, connection: Connection, columns: Columns) -> int:
+        """Add what is not there yet; return how many that were."""
+        if not len(columns):
+            return 0
+        rows = zip(
+            columns.time_ms.tolist(),
+            columns.value.tolist(),  # the driver writes NaN as NULL
+            columns.datastream_id.tolist(),
+            columns.quality.tolist(),
+            strict=True,
+        )
+        before = _changes(connection)
+        connection.exec_driver_sql(_APPEND, list(rows))
+        added = _changes(connection) - before
+        if columns.reasons:
+            connection.exec_driver_sql(_NOTE, _notes(columns))
+        return added
+
+    def read_range(
+        self, connection: Connection, datastream_id: int, from_ms: int, to_ms: int, limit: int
+    ) -> Range:
+        """Read a range; see the port."""
+        rows = connection.execute(
+            _RANGE,
+            {"datastream_id": datastream_id, "from_ms": from_ms, "to_ms": to_ms, "limit": limit},
+        ).all()
+        times, values, qualities = zip(*rows, strict=True) if rows else ((), (), ())
+        return Range(
+            np.array(times, dtype=np.int64),
+            np.array(values, dtype=np.float64),  # None becomes NaN
+            np.array(qualities, dtype=np.int32),
+        )
+
+
+def _changes(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("SELECT total_changes()").scalar_one())
+
+
+def _notes(columns: Columns) -> list[tuple[str, int, int]]:
+    return [
+        (reason, int(columns.datastream_id[index]), int(columns.time_ms[index]))
+        for index, reason in columns.reasons.items()
+    ]

@@ -1,0 +1,125 @@
+"""What an inventory may not say, item by item. Pure."""
+
+import math
+
+import msgspec
+import pytest
+
+from server.catalog.plan import installed_ms, plan_series
+from wire.catalogue import bundled
+from wire.errors import ContractError
+from wire.messages import GatewayInfo, SensorInfo, ThingInfo
+
+RAW = "dune-1/soil-10cm/vwc_raw"
+
+
+def plan(inventory):
+    return plan_series(inventory, "gw-a", bundled())
+
+
+def test_each_source_stands_before_what_is_derived_from_it(inventory):
+    names = [(one.name, one.source) for one in plan(inventory())]
+
+    assert names == [
+        (RAW, None),
+        ("dune-1/soil-10cm/soil_temperature", None),
+        ("dune-1/soil-10cm/vwc", RAW),
+    ]
+
+
+def test_nothing_is_derived_without_its_source(inventory, series):
+    only = inventory(datastreams=[series("dune-1/soil-10cm/soil_temperature", "Cel")])
+
+    assert [one.name for one in plan(only)] == ["dune-1/soil-10cm/soil_temperature"]
+
+
+def test_a_model_we_do_not_know_is_taken_as_it_is(inventory):
+    assert len(plan(inventory(sensor={"model": "no catalogue has it"}))) == 2
+
+
+def test_an_inventory_without_anything_is_one(inventory):
+    assert plan(inventory(things=[], sensors=[], datastreams=[])) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "reason"),
+    [
+        (RAW, "furlong", f"datastream '{RAW}': unknown unit 'furlong'"),
+        (RAW, "Cel", f"datastream '{RAW}': cannot convert"),
+        (
+            "dune-1/soil-10cm/colour",
+            "1",
+            "datastream 'dune-1/soil-10cm/colour': unknown observed property 'colour'",
+        ),
+        (
+            "dune-1/soil-99cm/vwc_raw",
+            "{raw}",
+            "datastream 'dune-1/soil-99cm/vwc_raw' names no listed sensor",
+        ),
+        (
+            "dune-1/soil-10cm/vwc",
+            "m3/m3",
+            "'dune-1/soil-10cm/vwc' is announced as raw, but the server derives it from 'vwc_raw'",
+        ),
+    ],
+)
+def test_a_series_that_cannot_be_kept_is_named(inventory, series, name, unit, reason):
+    with pytest.raises(ContractError) as caught:
+        plan(inventory(datastreams=[series(name, unit)]))
+
+    assert reason in str(caught.value)
+
+
+def test_a_series_must_bear_the_name_of_its_sensor_and_property(inventory, series):
+    wrong = msgspec.structs.replace(series(RAW, "Cel"), property="soil_temperature")
+
+    with pytest.raises(ContractError, match="must be called 'dune-1/soil-10cm/soil_temperature'"):
+        plan(inventory(datastreams=[wrong]))
+
+
+@pytest.mark.parametrize("interval_s", [0.0, -1.0, math.inf, math.nan])
+def test_an_interval_must_be_a_time(inventory, series, interval_s):
+    with pytest.raises(ContractError, match="interval_s must be above zero"):
+        plan(inventory(datastreams=[series(RAW, "{raw}", interval_s)]))
+
+
+def test_nothing_may_be_listed_twice(inventory, series):
+    sensor = inventory().sensors[0]
+    thing = ThingInfo(id="dune-1", name="Dune 1", site="kubuqi")
+
+    for kind, twice in (
+        ("datastream", {"datastreams": [series(RAW, "{raw}")] * 2}),
+        ("sensor", {"sensors": [sensor, sensor]}),
+        ("thing", {"things": [thing, thing]}),
+    ):
+        with pytest.raises(ContractError, match=f"{kind} '.*' is listed twice"):
+            plan(inventory(**twice))
+
+
+def test_a_sensor_stands_at_a_thing(inventory):
+    with pytest.raises(ContractError, match="stands at a thing that is not listed"):
+        plan(inventory(things=[]))
+
+
+def test_a_gateway_speaks_for_itself_only(inventory):
+    with pytest.raises(ContractError, match="inventory of 'gw-b' came under the name 'gw-a'"):
+        plan(inventory(gateway=GatewayInfo(id="gw-b")))
+
+
+@pytest.mark.parametrize("rev", [-1, 2**63])
+def test_a_revision_must_fit(inventory, rev):
+    with pytest.raises(ContractError, match="out of range"):
+        plan(inventory(rev=rev))
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-13-01", "2026-02-30"])
+def test_a_date_that_is_none_is_refused(inventory, day):
+    with pytest.raises(ContractError, match=f"installed '{day}' is no date such as"):
+        plan(inventory(sensor={"installed": day}))
+
+
+def test_a_date_is_midnight_utc():
+    sensor = SensorInfo(id="s", thing="t", model="m", installed="2026-01-01")
+
+    assert installed_ms(sensor) == 1_767_225_600_000
+    assert installed_ms(msgspec.structs.replace(sensor, installed="")) is None

@@ -1,0 +1,97 @@
+"""The migrations: one history for both engines, ending at the tables of this program."""
+
+import threading
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from server.db.engine import open_engine
+from server.db.migrate import is_current, upgrade
+from server.db.tables import metadata
+from server.errors import StoreError
+
+
+@pytest.fixture
+def fresh(database_url):
+    engine = open_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+def test_an_empty_database_becomes_current_and_stays_so(fresh):
+    before = is_current(fresh)
+    upgrade(fresh)
+    upgrade(fresh)
+
+    assert (before, is_current(fresh)) == (False, True)
+
+
+def test_the_history_ends_at_the_tables_we_use(fresh):
+    upgrade(fresh)
+
+    with fresh.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+
+    assert differences == []
+
+
+def test_observations_take_the_least_room(fresh):
+    """On SQLite rows live in the primary key; on PostgreSQL nothing is padded and nothing doubled."""
+    upgrade(fresh)
+
+    found = inspect(fresh)
+    columns = [column["name"] for column in found.get_columns("observation")]
+    assert columns == ["time", "value", "datastream_id", "quality"]
+    assert found.get_pk_constraint("observation")["constrained_columns"] == [
+        "datastream_id",
+        "time",
+    ]
+    assert found.get_indexes("observation") == []
+    if fresh.dialect.name == "sqlite":
+        with fresh.connect() as connection:
+            sql = text("SELECT sql FROM sqlite_master WHERE name = 'observation'")
+            assert "WITHOUT ROWID" in connection.execute(sql).scalar_one()
+
+
+def test_two_servers_may_start_at_once(fresh):
+    failures = []
+
+    def migrate():
+        engine = open_engine(fresh.url.render_as_string(hide_password=False))
+        try:
+            upgrade(engine)
+        except StoreError as error:
+            failures.append(error)
+        engine.dispose()
+
+    threads = [threading.Thread(target=migrate) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert failures == []
+    assert is_current(fresh)
+
+
+def test_a_step_that_fails_leaves_nothing_behind(fresh):
+    """A table of that name is in the way of the last step's last table."""
+    with fresh.begin() as connection:
+        connection.execute(text("CREATE TABLE latest (x integer)"))
+
+    with pytest.raises(StoreError, match="latest"):
+        upgrade(fresh)
+
+    assert set(inspect(fresh).get_table_names()) == {"latest"}
+
+
+def test_a_database_of_a_newer_program_is_left_alone(fresh):
+    upgrade(fresh)
+    with fresh.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    assert not is_current(fresh)
+    with pytest.raises(StoreError, match="start the newer program that wrote it"):
+        upgrade(fresh)

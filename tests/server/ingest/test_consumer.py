@@ -1,0 +1,149 @@
+"""The consumer and a real Mosquitto: sessions, acknowledgements, refusals."""
+
+import socket
+import threading
+
+import pytest
+
+from server.errors import BrokerError
+from server.ingest.consumer import BrokerAddress, Consumer
+from server.ingest.events import Delivery
+
+STATUS = "saxaul/1/kubuqi-dune/status"
+
+
+@pytest.fixture
+def consume(mosquitto, wait_until):
+    """Start consumers that collect messages; each is stopped after the test."""
+    running = []
+
+    def start(**changes):
+        got = []
+        broker = BrokerAddress(**({"host": "127.0.0.1", "port": mosquitto.port} | changes))
+        consumer = Consumer(broker, got.append, lambda: 1000)
+        consumer.start()
+        running.append(consumer)
+        return consumer, got
+
+    yield start
+    for consumer in running:
+        consumer.stop()
+
+
+def test_a_message_arrives_with_its_bytes_and_its_time(consume, gateway, station, wait_until):
+    consumer, got = consume()
+    wait_until(lambda: consumer.is_connected)
+
+    gateway.send(station.message(STATUS, b"\x00\xff"))
+    wait_until(lambda: got)
+
+    assert (got[0].topic, got[0].payload, got[0].received_at, got[0].retained) == (
+        STATUS,
+        b"\x00\xff",
+        1000,
+        False,
+    )
+    assert consumer.error == ""
+
+
+def test_what_is_retained_says_so(consume, gateway, station, wait_until):
+    gateway.send(station.message(STATUS, b"old"), retain=True)
+    _, got = consume()
+    wait_until(lambda: got)
+
+    assert got[0].retained
+
+
+def test_what_was_not_acknowledged_comes_again_and_what_was_does_not(
+    consume, gateway, station, wait_until
+):
+    consumer, got = consume()
+    wait_until(lambda: consumer.is_connected)
+    gateway.send(station.message(STATUS, b"one"), station.message(STATUS, b"two"))
+    wait_until(lambda: len(got) == 2)
+    consumer.acknowledge(got[0].delivery)
+    gateway.send(station.message(STATUS, b"three"))
+    wait_until(lambda: len(got) == 3)
+    consumer.stop()
+
+    _, again = consume()
+    wait_until(lambda: len(again) == 2)
+    assert [one.payload for one in again] == [b"two", b"three"]
+
+
+def test_a_delivery_of_an_earlier_connection_is_not_acknowledged(
+    consume, gateway, station, wait_until
+):
+    """Its packet id may by now be that of a message that is not committed yet."""
+    consumer, got = consume()
+    wait_until(lambda: consumer.is_connected)
+    gateway.send(station.message(STATUS, b"one"))
+    wait_until(lambda: got)
+    stale = Delivery(got[0].delivery.connection - 1, got[0].delivery.packet_id)
+
+    consumer.acknowledge(stale)
+    consumer.stop()
+
+    _, again = consume()
+    wait_until(lambda: again)
+    assert again[0].payload == b"one"
+
+
+def test_a_broker_that_is_not_there_is_named(consume, unused_tcp_port, wait_until):
+    consumer, _ = consume(port=unused_tcp_port)
+    wait_until(lambda: "nothing answers" in consumer.error)
+
+    assert consumer.error == f"broker 127.0.0.1:{unused_tcp_port}: nothing answers there"
+    assert not consumer.is_connected
+
+
+def test_a_password_does_not_show_in_the_address():
+    assert "tops3cret" not in repr(BrokerAddress("db", 1883, "saxaul", "tops3cret"))
+
+
+@pytest.mark.parametrize("text", [None, "this is no certificate"])
+def test_a_certificate_authority_that_cannot_be_used_is_named(tmp_path, text):
+    path = tmp_path / "ca.pem"
+    if text:
+        path.write_text(text)
+    broker = BrokerAddress("127.0.0.1", 8883, tls=True, ca_file=str(path))
+
+    with pytest.raises(
+        BrokerError, match=r"certificate authority '.*ca\.pem' cannot be used: .*; "
+    ):
+        Consumer(broker, lambda _message: None, lambda: 0)
+
+
+@pytest.fixture
+def scripted_broker():
+    """A broker that answers each packet of one client with the bytes next in its script."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve(script):
+            def run():
+                with listener.accept()[0] as client:
+                    for answer in script:
+                        client.recv(1000)
+                        client.sendall(answer)
+                    client.recv(1000)
+
+            threading.Thread(target=run, daemon=True).start()
+            return listener.getsockname()[1]
+
+        yield serve
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        # MQTT 3.1.1, 3.2.2.3: CONNACK, return code 5.
+        ([b"\x20\x02\x00\x05"], "the broker refuses us: Not authorized"),
+        # 3.9.3: SUBACK of packet 1; the second of three filters failed.
+        ([b"\x20\x02\x00\x00", b"\x90\x05\x00\x01\x01\x80\x01"], "does not let us read"),
+    ],
+)
+def test_a_broker_that_refuses_is_quoted(consume, scripted_broker, wait_until, script, error):
+    consumer, _ = consume(port=scripted_broker(script))
+
+    wait_until(lambda: error in consumer.error)
+    assert not consumer.is_connected

@@ -1,0 +1,127 @@
+"""The worker by itself: order of commit and acknowledgement, back-off, messages nobody can use."""
+
+import pytest
+import structlog
+
+from server.ingest.events import Delivery
+from server.ingest.pipeline import Pipeline
+from server.ingest.worker import Backoff, Worker
+from server.store.engines import store_for
+from wire.catalogue import bundled
+
+NOW = 1_767_225_600_000
+
+
+class RecordedWire:
+    """Stands where the broker is; notes what was said, and what the database held then."""
+
+    is_connected = True
+
+    def __init__(self, look=lambda: None):
+        self.said = []
+        self.look = look
+
+    def acknowledge(self, delivery):
+        self.said.append(("acknowledge", delivery.packet_id, self.look()))
+
+    def publish(self, topic, payload):
+        self.said.append(("publish", topic, self.look()))
+
+
+@pytest.fixture
+def worker(sqlite_engine):
+    pipeline = Pipeline(store_for(sqlite_engine), bundled())
+    made = Worker(sqlite_engine, pipeline, lambda _rows: None, lambda: NOW, Backoff(0.01, 0.02))
+    yield made
+    made.stop()
+
+
+def sent(message, packet_id):
+    return type(message)(
+        message.topic,
+        message.payload,
+        message.received_at,
+        delivery=Delivery(1, packet_id),
+    )
+
+
+def test_the_broker_hears_nothing_before_the_commit(worker, station, take_on_sqlite, wait_until):
+    """Each word to the broker is checked against what another connection can read."""
+    wire = RecordedWire(lambda: len(take_on_sqlite.entries()))
+    worker.offer(sent(station.announce(), 1))
+    worker.offer(sent(station.readings(1, ["2000"]), 2))
+
+    worker.start(wire)
+    wait_until(lambda: len(wire.said) == 3)
+
+    assert wire.said == [
+        ("acknowledge", 1, 2),
+        ("acknowledge", 2, 2),
+        ("publish", "saxaul/1/kubuqi-dune/receipt", 2),
+    ]
+
+
+def test_a_message_that_cannot_even_be_journalled_is_dropped_and_the_next_is_taken(
+    worker, station, take_on_sqlite, wait_until, monkeypatch
+):
+    """No receipt is sent for it: its gateway keeps the batch."""
+
+    def refuse(self, turn, message):
+        if message.topic.endswith("/1"):
+            raise ZeroDivisionError("boom")
+        return taken(self, turn, message)
+
+    taken = Pipeline._take
+    monkeypatch.setattr(Pipeline, "_take", refuse)
+    wire = RecordedWire()
+    for packet_id, message in enumerate(
+        [station.announce(), station.readings(1, ["1"]), station.readings(2, ["2000"])], start=1
+    ):
+        worker.offer(sent(message, packet_id))
+
+    with structlog.testing.capture_logs() as logs:
+        worker.start(wire)
+        wait_until(lambda: len([one for one in wire.said if one[0] == "acknowledge"]) == 3)
+
+    assert [entry["error"] for entry in logs if entry["event"] == "message_dropped"] == [
+        "ZeroDivisionError: boom"
+    ]
+    assert (worker.counts.stored, worker.counts.refused) == (2, 0)
+
+
+def test_receipts_wait_while_the_broker_is_away(worker, station, wait_until):
+    wire = RecordedWire()
+    wire.is_connected = False
+    worker.offer(sent(station.announce(), 1))
+    worker.offer(sent(station.readings(1, ["2000"]), 2))
+    worker.start(wire)
+    wait_until(lambda: worker.counts.stored == 2)
+    before = [one[0] for one in wire.said if one[0] == "publish"]
+
+    wire.is_connected = True
+    wait_until(lambda: [one for one in wire.said if one[0] == "publish"])
+
+    assert before == []
+
+
+def test_a_stopped_worker_takes_no_more_and_keeps_nobody_waiting(worker, station):
+    worker.stop()
+
+    for _ in range(2000):
+        worker.offer(station.announce())
+
+    assert worker.queued == 0
+
+
+def test_the_delay_doubles_up_to_its_limit():
+    backoff = Backoff(first_s=0.5, longest_s=15.0)
+
+    assert [backoff.delay_s(n) for n in (1, 2, 3, 4, 5, 6, 100_000)] == [
+        0.5,
+        1.0,
+        2.0,
+        4.0,
+        8.0,
+        15.0,
+        15.0,
+    ]

@@ -1,0 +1,116 @@
+"""The newest observation of each series, on SQLite and on TimescaleDB."""
+
+import numpy as np
+import pytest
+from sqlalchemy import insert, select
+
+from server.db import tables as t
+from server.db.engine import writing
+from server.store.latest import newest, update_latest
+from server.store.port import Columns, LatestRow
+
+NOW = 1_767_225_600_000
+HORIZON = NOW + 300_000
+
+
+@pytest.fixture
+def series(engine):
+    """Two datastreams, 1 and 2."""
+    with writing(engine) as c:
+        c.execute(insert(t.gateway).values(id="gw", first_seen_at=0))
+        c.execute(insert(t.site).values(id=1, key="s", name="s"))
+        c.execute(insert(t.thing).values(id=1, gateway_id="gw", key="t", site_id=1, name="t"))
+        c.execute(
+            insert(t.observed_property).values(
+                id=1, key="vwc", label="", unit="m3/m3", aggregate="mean"
+            )
+        )
+        for number in (1, 2):
+            c.execute(
+                insert(t.datastream).values(
+                    id=number,
+                    gateway_id="gw",
+                    name=f"t/s{number}/vwc",
+                    thing_id=1,
+                    sensor_key=f"s{number}",
+                    observed_property_id=1,
+                    unit="m3/m3",
+                    statistic="last",
+                    interval_s=600,
+                )
+            )
+    return engine
+
+
+def row(time_ms, value=1.0, datastream_id=1):
+    quality, reason = (9, "timeout") if value is None else (1, "")
+    return LatestRow(datastream_id, time_ms, value, quality, reason, NOW)
+
+
+def update(engine, *rows):
+    with writing(engine) as connection:
+        return update_latest(connection, rows, HORIZON)
+
+
+def stored(engine):
+    with engine.connect() as connection:
+        found = connection.execute(select(t.latest).order_by(t.latest.c.datastream_id))
+        return [LatestRow(*one) for one in found]
+
+
+def test_the_first_observation_is_the_newest(series):
+    assert update(series, row(1000), row(2000, None, 2)) == [row(1000), row(2000, None, 2)]
+    assert stored(series) == [row(1000), row(2000, None, 2)]
+
+
+def test_a_newer_one_takes_its_place_and_an_older_does_not(series):
+    update(series, row(2000, 1.0), row(2000, 1.0, 2))
+
+    assert update(series, row(3000, 2.0), row(1000, 2.0, 2)) == [row(3000, 2.0)]
+    assert stored(series) == [row(3000, 2.0), row(2000, 1.0, 2)]
+
+
+def test_the_same_instant_again_changes_nothing(series):
+    update(series, row(2000, 1.0))
+
+    assert update(series, row(2000, 5.0)) == []
+    assert stored(series) == [row(2000, 1.0)]
+
+
+def test_a_gap_is_the_newest_when_it_came_last(series):
+    update(series, row(2000, 1.0))
+
+    assert update(series, row(3000, None)) == [row(3000, None)]
+
+
+def test_a_clock_that_ran_ahead_does_not_hide_what_comes_after_it_was_set(series):
+    update(series, row(HORIZON + 86_400_000, 1.0))
+
+    assert update(series, row(NOW, 2.0)) == [row(NOW, 2.0)]
+
+
+def test_no_rows_are_no_statement(series):
+    assert update(series) == []
+
+
+def test_the_newest_of_each_series_is_picked_from_columns_in_any_order():
+    columns = Columns(
+        np.array([2, 1, 2, 1], dtype=np.int32),
+        np.array([5000, 3000, 9000, 1000], dtype=np.int64),
+        np.array([1.5, 2.5, np.nan, 4.5]),
+        np.array([1, 3, 9, 1], dtype=np.int32),
+        {2: "timeout"},
+    )
+
+    assert newest(columns, NOW) == [
+        LatestRow(1, 3000, 2.5, 3, "", NOW),
+        LatestRow(2, 9000, None, 9, "timeout", NOW),
+    ]
+
+
+def test_the_newest_of_nothing_is_nothing():
+    empty = Columns(
+        np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int32)
+    )
+
+    assert newest(empty, NOW) == []
