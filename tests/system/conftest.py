@@ -1,0 +1,123 @@
+"""The demo as a person starts it, in a folder and on a port of the test's own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from deploy.ports import free_port, wait_until
+from deploy.postgres_install import need
+
+ROOT = Path(__file__).parent.parent.parent
+READY_TIMEOUT_S = 90
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def commands():
+    """Command lines of all processes, by process id."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                found[int(entry.name)] = (entry / "cmdline").read_bytes().decode()
+            except OSError:
+                continue
+    return found
+
+
+class Demo:
+    """One run of the demo."""
+
+    def __init__(self, folder, *arguments):
+        self.folder = folder
+        self.port = free_port()
+        self.output = folder.parent / f"{folder.name}.out"
+        own = ["--data", str(folder), "--http-port", str(self.port)]
+        self._command = [sys.executable, "-m", "deploy.demo", *own, *arguments]
+        self.process = None
+        self._known = set()
+
+    def start(self):
+        with self.output.open("wb") as out:
+            self.process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=ROOT
+            )
+        return self
+
+    def until_open(self):
+        """Wait until it tells a person to open the page."""
+        said = wait_until(
+            lambda: "Ctrl-C stops it all" in self.said() or self.process.poll() is not None,
+            READY_TIMEOUT_S,
+        )
+        assert said, self.said()
+        assert self.process.poll() is None, self.said()
+        return self
+
+    def processes(self):
+        """Process ids of all that was started and still runs, the runner left out."""
+        mine = {pid for pid, line in commands().items() if str(self.folder) in line}
+        note = self.folder / "postgres" / "data" / "postmaster.pid"
+        if note.exists():  # PostgreSQL calls its folder by another name
+            mine.add(int(note.read_text().split()[0]))
+        self._known |= mine - {self.process.pid, os.getpid()}
+        return {pid for pid in self._known if is_alive(pid)}
+
+    def end(self, timeout_s=READY_TIMEOUT_S):
+        return self.process.wait(timeout_s)
+
+    def interrupt(self):
+        """Press Ctrl-C; gives exit code and seconds it took."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(20), time.monotonic() - began
+
+    def said(self):
+        return self.output.read_text()
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            return answer.read().decode()
+
+    def items(self, path):
+        return json.loads(self.get(path))["items"]
+
+    def close(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(20)
+
+
+@pytest.fixture
+def demo(tmp_path):
+    """Make demos; what still runs at the end of the test is stopped."""
+    made = []
+
+    def make(*arguments):
+        made.append(Demo(tmp_path / f"data{len(made)}", *arguments))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture(params=["embedded", "full"])
+def profile(request):
+    """Arguments of either profile."""
+    if request.param == "full":
+        need()  # says how to install it
+        return ["--full"]
+    return []
