@@ -30,7 +30,7 @@ def audit(run: Run) -> bool:
         until_ms = _stop_sensors(run)
         _let_settle(run)
     for child in run.gateways:
-        run.stack.stop_source(child)
+        run.stack.dismiss(child)
     verdict = compare(_evidence(run, ready_ms, until_ms))
     return _print(verdict, rss_mb)
 
@@ -49,7 +49,7 @@ def _stop_sensors(run: Run) -> int:
         )
     until_ms = now_ms()
     if run.simulator is not None:
-        run.stack.stop_source(run.simulator)
+        run.stack.dismiss(run.simulator)
     return until_ms
 
 

@@ -66,7 +66,7 @@ class Run:
         self.layout.server.write_text(server_text(plan, self.layout), encoding="utf-8")
         command = [program("saxaul-server"), "run", "--config", str(self.layout.server)]
         child = Child("server", command, self.layout.log("server"), environment=environment)
-        self.stack.add(self.stack.servers, child)
+        self.stack.add(self.stack.peers, child)
         with self.console.status("starting the server"):
             if not self.stack.wait(self.page.is_ready, _READY_TIMEOUT_S):
                 raise SetupError(
@@ -91,7 +91,7 @@ class Run:
             self.layout.scenario.write_text(self._scenario(), encoding="utf-8")
         command = [program("saxaul-sim"), "run", str(self.layout.scenario)]
         child = Child("simulator", command, self.layout.log("simulator"))
-        self.simulator = self.stack.add(self.stack.sources, child)
+        self.simulator = self.stack.add(self.stack.peers, child)
         ports = [self.layout.port(bus) for one in self.stations for bus in one.buses]
         with self.console.status("starting the simulated sensors"):
             if not self.stack.wait(lambda: all(port.exists() for port in ports), _READY_TIMEOUT_S):
@@ -126,7 +126,7 @@ class Run:
             config = str(self.layout.gateway(station))
             command = [program("saxaul-gateway"), "run", "--config", config]
             child = Child(station.gateway, command, self.layout.log(station.gateway))
-            self.gateways.append(self.stack.add(self.stack.sources, child))
+            self.gateways.append(self.stack.add(self.stack.gateways, child))
 
     def await_gateways(self) -> None:
         """Return once the server knows that all gateways are there."""

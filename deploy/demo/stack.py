@@ -36,14 +36,14 @@ class ChildDiedError(Exception):
 
 @dataclass(slots=True)
 class Stack:
-    """All processes in tiers: sources (simulator, gateways), server, services below it.
+    """All processes in tiers: gateways, their peers (sensors and server), services below.
 
     `running` are those that are waited for and may end.
     """
 
     running: list[Child] = field(default_factory=list)
-    sources: list[Child] = field(default_factory=list)
-    servers: list[Child] = field(default_factory=list)
+    gateways: list[Child] = field(default_factory=list)
+    peers: list[Child] = field(default_factory=list)
     services: list[Child] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -73,14 +73,16 @@ class Stack:
             if service.child is not None:
                 self.services.append(service.child)
 
-    def stop_source(self, child: Child) -> None:
-        """Stop one of the sources on purpose."""
-        self.sources.remove(child)
+    def dismiss(self, child: Child) -> None:
+        """Stop a process on purpose and watch it no more."""
+        for tier in (self.gateways, self.peers, self.services):
+            if child in tier:
+                tier.remove(child)
         child.stop()
 
     def watch(self) -> None:
         """Raise ChildDiedError if a process has ended."""
-        for child in (*self.services, *self.servers, *self.sources):
+        for child in (*self.services, *self.peers, *self.gateways):
             if child.exit_code() is not None:
                 raise ChildDiedError(child)
 
@@ -115,13 +117,13 @@ class Stack:
         # A second Ctrl-C must not cut this short.
         previous = {one: signal.signal(one, signal.SIG_IGN) for one in INTERRUPTS}
         began = time.monotonic()
-        tiers = ([*self.running, *self.sources], self.servers, self.services)
+        tiers = ([*self.running, *self.gateways], self.peers, self.services)
         for tier, deadline_s in zip(tiers, _DEADLINES_S, strict=True):
             for child in tier:
                 child.ask_to_stop()
             for child in tier:
                 child.end_within(max(0.05, began + deadline_s - time.monotonic()))
-        for tier in (self.running, *tiers, self.sources):
+        for tier in (self.running, *tiers, self.gateways):
             tier.clear()
         for number, handler in previous.items():
             signal.signal(number, handler)

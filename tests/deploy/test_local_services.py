@@ -102,12 +102,37 @@ def test_an_unfinished_root_is_not_used(tmp_path, monkeypatch):
 
 
 def publish(broker, topic, payload):
-    command = ["mosquitto_pub", "-p", str(broker.port), "-t", topic, "-m", payload, "-r", "-q", "1"]
+    command = [
+        "mosquitto_pub",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(broker.port),
+        "-t",
+        topic,
+        "-m",
+        payload,
+        "-r",
+        "-q",
+        "1",
+    ]
     subprocess.run(command, check=True, timeout=10)
 
 
 def received(broker, topic):
-    command = ["mosquitto_sub", "-p", str(broker.port), "-t", topic, "-C", "1", "-W", "5"]
+    command = [
+        "mosquitto_sub",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(broker.port),
+        "-t",
+        topic,
+        "-C",
+        "1",
+        "-W",
+        "5",
+    ]
     return subprocess.run(command, check=True, capture_output=True, timeout=10).stdout
 
 

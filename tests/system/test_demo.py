@@ -62,7 +62,19 @@ def test_a_malformed_batch_is_kept_with_its_reason_and_stops_nothing(demo, profi
     run = demo(*profile, "--days", "0").start().until_open()
     port = tomllib.loads((run.folder / "server.toml").read_text())["mqtt"]["port"]
     topic = "saxaul/1/kubuqi-dune/batch/deadbeef01/1"
-    by_hand = ["mosquitto_pub", "-p", str(port), "-q", "1", "-t", topic, "-m", "no batch at all"]
+    by_hand = [
+        "mosquitto_pub",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-q",
+        "1",
+        "-t",
+        topic,
+        "-m",
+        "no batch at all",
+    ]
     subprocess.run(by_hand, check=True, timeout=20)
     assert wait_until(lambda: run.items("/api/v1/journal?status=refused"), 20)
     (refused,) = run.items("/api/v1/journal?status=refused")
