@@ -24,6 +24,7 @@ from server.settings import MqttSection, Settings
 from server.store.engines import store_for
 from server.store.port import LatestRow
 from server.web import pages
+from server.web.hosts import LoopbackHosts
 from wire.errors import ConfigError
 
 DATABASE_OPENED = "database_opened"
@@ -81,13 +82,20 @@ def _run_bounded(step: Step) -> None:
 class App:
     """The server as one thing to start and stop.
 
-    `on_failure` is called, on another thread, when the server cannot go on.
+    `on_failure` is called, on another thread, when the server cannot go on. With `any_host` it
+    may be called by any name, not only by those of this machine.
     """
 
     def __init__(
-        self, settings: Settings, mqtt_password: str, on_failure: Callable[[], None]
+        self,
+        settings: Settings,
+        mqtt_password: str,
+        on_failure: Callable[[], None],
+        *,
+        any_host: bool,
     ) -> None:
         self._settings = settings
+        self._any_host = any_host
         self._mqtt_password = mqtt_password
         self._on_failure = on_failure
         self._teardown = Teardown()
@@ -132,6 +140,8 @@ class App:
 
         services = Services(engine, store_for(engine), hub, wall_clock_ms, readiness)
         app = application.create(services)
+        if not self._any_host:
+            app.add_middleware(LoopbackHosts)
         pages.install(app)
         server = HttpServer(app, listener, self._on_failure)
         self._http_port = server.port
@@ -157,7 +167,9 @@ class App:
 
     def _start_ingest(self, engine: Engine, hub: Hub[LatestRow]) -> IngestService:
         try:
-            ingest = IngestService(engine, self._broker_address(), hub.publish)
+            ingest = IngestService(
+                engine, self._broker_address(), hub.publish, on_death=self._on_failure
+            )
         except OSError as error:
             ca_file = self._settings.mqtt.ca_file
             raise ConfigError(
@@ -181,10 +193,14 @@ class App:
 
 
 def build(
-    settings: Settings, mqtt_password: str = "", on_failure: Callable[[], None] = lambda: None
+    settings: Settings,
+    mqtt_password: str = "",
+    on_failure: Callable[[], None] = lambda: None,
+    *,
+    any_host: bool = False,
 ) -> App:
     """Make the server from its settings; opens nothing."""
-    return App(settings, mqtt_password, on_failure)
+    return App(settings, mqtt_password, on_failure, any_host=any_host)
 
 
 def _database_part(engine: Engine) -> Part:

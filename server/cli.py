@@ -59,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--insecure-listen",
         action="store_true",
-        help="allow an http.host that others can reach, though there is no access control",
+        help="allow an http.host that others can reach, and requests under any host name, "
+        "though there is no access control",
     )
     return parser
 
@@ -90,7 +91,8 @@ def _run(arguments: argparse.Namespace) -> int:
             failed.set()
             stop.set()
 
-        app = build(settings, mqtt_password(os.environ), fail)
+        anyone = arguments.insecure_listen
+        app = build(settings, mqtt_password(os.environ), fail, any_host=anyone)
         app.start()
         print(f"Saxaul is ready: {app.address} (Ctrl-C stops it)", flush=True)
         stop.wait()

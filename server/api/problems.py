@@ -12,6 +12,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.errors import StoreError
 
@@ -64,7 +65,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(_invalid)
     for kind in (StoreError, OperationalError, InterfaceError, PoolTimeoutError):
         app.exception_handler(kind)(_database)
-    app.exception_handler(Exception)(_bug)
+    app.add_middleware(Bugs)
 
 
 def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
@@ -101,15 +102,43 @@ async def _invalid(_: Request, error: RequestValidationError) -> Response:
 
 
 async def _database(request: Request, error: Exception) -> Response:
-    log.error(DATABASE_FAILED, path=request.url.path, exc_info=error)
+    # One line: while the database is away, every page that is open asks again and again.
+    said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    log.error(DATABASE_FAILED, path=request.url.path, error=said)
     status = HTTPStatus.SERVICE_UNAVAILABLE
     detail = "The database did not answer; try again shortly. /readyz tells when it is back."
     problem = Problem(title=status.phrase, status=status, detail=detail)
     return respond(problem, {"Retry-After": "5"})
 
 
-async def _bug(request: Request, error: Exception) -> Response:
-    log.error(REQUEST_FAILED, path=request.url.path, exc_info=error)
+class Bugs:
+    """ASGI middleware: what nobody foresaw becomes a problem and is logged once.
+
+    Starlette's own handler of Exception raises it again, and uvicorn logs it a second time.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; answer it when the application fails to."""
+        answering = False
+
+        async def note_and_send(message: Message) -> None:
+            nonlocal answering
+            answering = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_and_send)
+        except Exception:
+            if answering or scope["type"] != "http":
+                raise  # uvicorn logs it and cuts the answer off, so that it is not taken for whole
+            log.exception(REQUEST_FAILED, path=scope["path"])
+            await _bug()(scope, receive, send)
+
+
+def _bug() -> Response:
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     detail = "This is a fault of the server's; its log says more."
     return respond(Problem(title=status.phrase, status=status, detail=detail))

@@ -21,14 +21,15 @@ def apply_things(
     }
     ids = {key: int(row.id) for key, row in known.items()}
     for info in infos:
-        values = {"site_id": sites[info.site], "name": info.name}
+        name = info.name.strip() or info.id
+        values = {"site_id": sites[info.site], "name": name}
         old = known.get(info.id)
         if old is None:
             row = {"gateway_id": gateway_id, "key": info.id, **values}
             ids[info.id] = connection.execute(
                 insert(thing).values(row).returning(thing.c.id)
             ).scalar_one()
-        elif (old.site_id, old.name) != (values["site_id"], info.name):
+        elif (old.site_id, old.name) != (values["site_id"], name):
             connection.execute(update(thing).where(thing.c.id == old.id).values(values))
     for info in infos:
         _apply_location(connection, ids[info.id], info, now_ms)

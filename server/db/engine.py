@@ -111,8 +111,8 @@ def require_timescale(version: str) -> None:
 
 def explain(url: URL, error: Exception) -> str:
     """Say in one line which database failed and what to look at, never showing the password."""
-    cause = str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
-    line = cause[0].rstrip(": ")
+    cause = getattr(error, "orig", None) or error
+    line = str(cause).strip().partition("\n")[0].rstrip(": ")
     if url.get_backend_name() == "sqlite":
         return (
             f"database file '{url.database}' cannot be used: {line}; "
@@ -121,9 +121,23 @@ def explain(url: URL, error: Exception) -> str:
     if url.password:
         line = line.replace(str(url.password), "***")
     where = f"{url.host or 'the local socket'}:{url.port or 5432}"
+    return f"database '{url.database}' on {where} cannot be used: {line}; {_remedy(cause)}"
+
+
+def _remedy(cause: Exception) -> str:
+    """Say what helps; the codes are of the PostgreSQL 17 manual, appendix A."""
+    if "must be preloaded" in str(cause):
+        return (
+            "set shared_preload_libraries = 'timescaledb' in postgresql.conf and restart PostgreSQL"
+        )
+    code = getattr(cause, "sqlstate", None)
+    if code == "42501":  # insufficient_privilege
+        return "let the user of the database URL own the database: ALTER DATABASE ... OWNER TO ..."
+    if code == "53100":  # disk_full
+        return "make room on the disk that holds the database"
     return (
-        f"database '{url.database}' on {where} cannot be used: {line}; check that PostgreSQL runs "
-        "there and that name, user and password in the database URL are right"
+        "check that PostgreSQL runs there and that name, user and password in the database URL "
+        "are right"
     )
 
 

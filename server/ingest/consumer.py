@@ -91,9 +91,11 @@ class Consumer:
     def acknowledge(self, delivery: Delivery) -> None:
         """Let the broker forget a message, if it came by the connection that stands now.
 
-        Packet ids of an earlier connection may meanwhile mean another message.
+        Packet ids of an earlier connection may meanwhile mean another message. What a kept session
+        delivers before the subscription is confirmed counts as well: left unacknowledged, it would
+        use up what the broker sends ahead.
         """
-        if delivery.connection == self._connection and self._subscribed:
+        if delivery.connection == self._connection:
             self._client.ack(delivery.packet_id, _QOS)
 
     def publish(self, topic: str, payload: bytes) -> None:
@@ -165,6 +167,7 @@ class Consumer:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
+        self._connection += 1  # what came by the old one can no longer be acknowledged
         if reason.is_failure and self._subscribed:  # else it was never there, and we know why
             self._lose(f"connection lost: {reason}")
 

@@ -34,11 +34,16 @@ from wire.batch import MAX_TIME_MS
 from wire.catalogue import SensorModel
 from wire.errors import ContractError
 
-BATCH_DIFFERS = "batch_differs"
 MESSAGE_FAILED = "message_failed"
 MESSAGE_REFUSED = "message_refused"
 
 _STATES = ("online", "offline")
+# An outbox that was copied, or put back from a copy, gives its numbers out a second time. To call
+# such a batch stored would lose what is in it.
+_NUMBER_TAKEN = (
+    "another batch of this number is stored: was the gateway's outbox put back from a copy? "
+    "Set its data_dir aside and start the gateway with an empty one"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -91,28 +96,23 @@ class Pipeline:
         if batch is None or status is not Status.WAITING:
             return Outcome(status)
         if _first(journal.find(turn.connection, batch), Status.STORED) is not None:
-            reason = "another batch of this number is stored"
-            journal.settle(turn.connection, journal_id, Status.REFUSED, reason)
-            return Outcome(Status.STORED, batch=batch)
+            return _refuse(turn, journal_id, message, batch, _NUMBER_TAKEN)
         return self._use(turn, journal_id, message, batch)
 
     def _take_batch(self, turn: Turn, message: Message, batch: BatchId) -> Outcome:
         """Journal a batch that is new and use it; answer for one that came before."""
         earlier = journal.find(turn.connection, batch)
         digest = journal.digest_of(message.payload)
-        stored = _first(earlier, Status.STORED)
-        if stored is not None:
-            if stored.digest != digest:
-                log.warning(BATCH_DIFFERS, gateway=batch.gateway, epoch=batch.epoch, seq=batch.seq)
-            return Outcome(Status.STORED, batch=batch)
         same = next((entry for entry in earlier if entry.digest == digest), None)
-        if same is None:
-            remember(turn.connection, batch.gateway, turn.now_ms)
-            journal_id = journal.record(turn.connection, message, batch)
-            return self._use(turn, journal_id, message, batch)
-        if same.status is Status.REFUSED:
-            return Outcome(Status.REFUSED, same.reason, batch)
-        return self._retry(turn, same.id)
+        if same is not None and same.status is Status.WAITING:
+            return self._retry(turn, same.id)
+        if same is not None:
+            return Outcome(same.status, same.reason, batch)
+        remember(turn.connection, batch.gateway, turn.now_ms)
+        journal_id = journal.record(turn.connection, message, batch)
+        if _first(earlier, Status.STORED) is not None:
+            return _refuse(turn, journal_id, message, batch, _NUMBER_TAKEN)
+        return self._use(turn, journal_id, message, batch)
 
     def _use(self, turn: Turn, journal_id: int, message: Message, batch: BatchId) -> Outcome:
         """Store a journalled batch; one that must wait or be refused leaves only its entry."""
@@ -122,9 +122,7 @@ class Pipeline:
             reason = journal.settle(turn.connection, journal_id, Status.WAITING, str(error))
             return Outcome(Status.WAITING, reason)
         except ContractError as error:
-            reason = journal.settle(turn.connection, journal_id, Status.REFUSED, str(error))
-            log.warning(MESSAGE_REFUSED, topic=message.topic, reason=reason)
-            return Outcome(Status.REFUSED, reason, batch)
+            return _refuse(turn, journal_id, message, batch, str(error))
         return outcome
 
     def _store(self, turn: Turn, journal_id: int, message: Message, batch: BatchId) -> Outcome:
@@ -194,6 +192,13 @@ def _guarded(turn: Turn, message: Message, use: Callable[[], Outcome]) -> Outcom
             raise
         log.exception(MESSAGE_FAILED, topic=message.topic)
         raise ContractError(f"could not be used: {type(error).__name__}: {error}") from error
+
+
+def _refuse(turn: Turn, journal_id: int, message: Message, batch: BatchId, why: str) -> Outcome:
+    """Settle a journalled batch as one that cannot be used."""
+    reason = journal.settle(turn.connection, journal_id, Status.REFUSED, why)
+    log.warning(MESSAGE_REFUSED, topic=message.topic, reason=reason)
+    return Outcome(Status.REFUSED, reason, batch)
 
 
 def _refuse_unasked(turn: Turn, message: Message, reason: str) -> Outcome:

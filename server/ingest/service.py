@@ -47,10 +47,15 @@ class IngestService:
         *,
         clock: Callable[[], int] = wall_clock_ms,
         backoff: Backoff = _BACKOFF,
+        on_death: Callable[[], None] = lambda: None,
     ) -> None:
-        """Wire it up; `on_committed` is called in the worker's thread after each commit."""
+        """Wire it up.
+
+        The worker's thread calls `on_committed` after each commit, and `on_death` when nothing more
+        can be stored until the server is started anew.
+        """
         pipeline = Pipeline(store_for(engine), bundled())
-        self._worker = Worker(engine, pipeline, on_committed, clock, backoff)
+        self._worker = Worker(engine, pipeline, on_committed, clock, backoff, on_death)
         self._consumer = Consumer(broker, self._worker.offer, clock)
 
     def start(self) -> None:
@@ -73,5 +78,7 @@ class IngestService:
             stored=counts.stored,
             refused=counts.refused,
             waiting=counts.waiting,
-            last_error=self._worker.error or self._consumer.error,
+            last_error=self._consumer.error or self._worker.error
+            if self._worker.database_ok
+            else self._worker.error,
         )

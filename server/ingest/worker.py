@@ -27,6 +27,7 @@ from wire import messages, topics
 DATABASE_LOST = "database_lost"
 DATABASE_FOUND = "database_found"
 MESSAGE_DROPPED = "message_dropped"
+WORKER_FAILED = "worker_failed"
 LISTENER_FAILED = "listener_failed"
 
 # One transaction holds at most this many messages, and no more once it holds this many values.
@@ -95,8 +96,13 @@ class Worker:
         on_committed: Callable[[Sequence[LatestRow]], None],
         clock: Callable[[], int],
         backoff: Backoff,
+        on_death: Callable[[], None],
     ) -> None:
-        """Prepare; `clock` gives milliseconds UTC, `on_committed` is called in the thread."""
+        """Prepare; `clock` gives milliseconds UTC.
+
+        The thread calls `on_committed` after each commit, and `on_death` when it ends without being
+        asked to.
+        """
         self.counts = Counts()
         self.error = ""
         self._engine = engine
@@ -104,6 +110,7 @@ class Worker:
         self._on_committed = on_committed
         self._clock = clock
         self._backoff = backoff
+        self._on_death = on_death
         self._failures = 0
         self._inbox: Queue[Message] = Queue(MAX_QUEUED)
         self._receipts = Receipts()
@@ -141,6 +148,14 @@ class Worker:
             self._thread.join(_STOP_TIMEOUT_S)
 
     def _run(self, wire: Wire) -> None:
+        try:
+            self._work(wire)
+        except Exception as error:
+            self.error = f"ingest has stopped: {type(error).__name__}: {error}"
+            log.exception(WORKER_FAILED)
+            self._on_death()
+
+    def _work(self, wire: Wire) -> None:
         while not self._stopping.is_set():
             self._work_off(deque(self._gather()), wire)
             if wire.is_connected:

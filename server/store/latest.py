@@ -11,8 +11,11 @@ from server.store.port import Columns, LatestRow
 
 
 def newest(columns: Columns, received_at: int) -> list[LatestRow]:
-    """Pick the newest observation of each datastream among the columns."""
-    order = np.lexsort((columns.time_ms, columns.datastream_id))
+    """Pick the newest observation of each datastream among the columns.
+
+    Of several at one instant it is the first, which is the one that the store keeps.
+    """
+    order = np.lexsort((-np.arange(len(columns)), columns.time_ms, columns.datastream_id))
     ids = columns.datastream_id[order]
     last = order[np.append(ids[1:] != ids[:-1], True)] if len(order) else order
     return [_row(columns, int(index), received_at) for index in last]

@@ -145,7 +145,7 @@ def _sentence(plot: Plot, display: Display, style: str) -> str:
     if style == "bars":
         said += f"{display.text(plot.total)} in all, at most {high}"
     else:
-        said += f"from {low} to {high}"
+        said += f"all {low}" if low == high else f"from {low} to {high}"
     extra = [
         sentences.plural(plot.gaps, "gap") if plot.gaps else "",
         f"{plot.missing:,} missing" if plot.missing else "",

@@ -117,6 +117,14 @@ def test_a_malformed_batch_is_kept_with_its_reason_and_the_next_one_is_stored(cl
     assert client.get(refused["payload"]).content == b"no batch at all"
 
 
+def test_a_name_from_elsewhere_is_not_answered(client):
+    """Only --insecure-listen changes that: the command line's tests show it."""
+    answer = client.get("/api/v1/latest", headers={"Host": "evil.example"})
+
+    assert answer.status_code == 421
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 def test_stopping_closes_every_port_and_may_be_repeated(tmp_path):
     app = build(settings(f"sqlite:///{tmp_path}/saxaul.db"))
     app.start()

@@ -236,4 +236,5 @@ def test_a_server_that_insists_may_listen_beyond_this_machine(running, tmp_path)
     server = running("--config", "s.toml", "--insecure-listen", "--mqtt-port", "0")
 
     port = server.url.rpartition(":")[2]
-    assert httpx.get(f"http://127.0.0.1:{port}healthz").json() == {"alive": True}
+    answer = httpx.get(f"http://127.0.0.1:{port}healthz", headers={"Host": "saxaul.lan"})
+    assert answer.json() == {"alive": True}

@@ -1,6 +1,6 @@
 // The plot of one datastream in a dialog, drawn by uPlot.
 
-import { ZONE, number, withUnit } from "./words.js";
+import { ZONE, number, tickDigits, withUnit } from "./words.js";
 
 /* global uPlot */
 
@@ -134,11 +134,6 @@ const isDirection = () => columns.style === "points" && columns.unit === "°";
 function valueTicks() {
   if (isDirection()) return { splits: [0, 90, 180, 270, 360], values: ["N", "E", "S", "W", "N"] };
   return { values: (_, ticks) => ticks.map((tick) => number(tick, tickDigits(ticks))) };
-}
-
-function tickDigits(ticks) {
-  const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : 1;
-  return Math.max(0, Math.min(4, Math.ceil(-Math.log10(step) - 1e-9)));
 }
 
 const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });

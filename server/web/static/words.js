@@ -71,3 +71,13 @@ export function words(state, reason) {
 export function reasonOf({ reason, tests }) {
   return reason || tests.map((test) => TEST_WORDS[test] ?? test).join(", ");
 }
+
+// How many digits the numbers of an axis need, so that none of them is rounded: 2 for 6.25, 6.50.
+export function tickDigits(ticks) {
+  const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : 1;
+  for (let digits = 0; digits < 6; digits += 1) {
+    const shifted = step * 10 ** digits;
+    if (shifted > 0.5 && Math.abs(shifted - Math.round(shifted)) < 1e-3) return digits;
+  }
+  return 6;
+}

@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+import structlog
 from openapi_spec_validator import validate
 
 from server.db.engine import open_engine
@@ -139,6 +140,19 @@ def test_a_database_that_fails_is_a_problem_with_a_time_to_come_back(tmp_path):
     assert "/readyz" in answer.json()["detail"]
 
 
+def test_a_database_that_fails_is_logged_in_one_line(tmp_path):
+    """While it is away every open page asks again and again."""
+    engine = open_engine(f"sqlite:///{tmp_path}/empty.db")
+    with served(engine, {}) as api, structlog.testing.capture_logs() as logs:
+        api.client.get("/api/v1/sites")
+    engine.dispose()
+
+    assert [(one["event"], one["error"]) for one in logs] == [
+        ("database_failed", "no such table: site")
+    ]
+    assert "exc_info" not in logs[0]
+
+
 def test_a_bug_is_a_problem_that_tells_nothing_of_the_inside(api, monkeypatch):
     monkeypatch.setattr("server.api.queries.sites", lambda _: 1 / 0)
 
@@ -146,6 +160,34 @@ def test_a_bug_is_a_problem_that_tells_nothing_of_the_inside(api, monkeypatch):
 
     assert problem["status"] == 500
     assert "division" not in str(problem)
+
+
+def test_a_bug_is_logged_once_with_its_traceback(api, monkeypatch, caplog):
+    """By us, with the path; uvicorn would log it again."""
+    monkeypatch.setattr("server.api.queries.sites", lambda _: 1 / 0)
+
+    with structlog.testing.capture_logs() as logs:
+        headers = api.client.get("/api/v1/sites").headers
+
+    assert [(one["event"], one["path"], one["exc_info"]) for one in logs] == [
+        ("request_failed", "/api/v1/sites", True)
+    ]
+    assert caplog.records == []
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_an_answer_that_breaks_off_is_not_taken_for_whole(api, monkeypatch, caplog):
+    def broken(*_):
+        yield "time,value"
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("server.api.observations.csv_lines", broken)
+    monkeypatch.setattr("server.api.problems.log", None)  # uvicorn alone logs it
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        api.client.get("/api/v1/observations?datastream=1&format=csv")
+
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/sites", "/static/live.js", "/api/v1/nothing"])
@@ -156,3 +198,10 @@ def test_every_answer_carries_the_security_headers(api, path):
     assert "unsafe" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert "server" not in headers
+
+
+@pytest.mark.parametrize(
+    ("path", "told"), [("/", "no-store"), ("/static/live.js", "no-cache"), ("/healthz", "no-cache")]
+)
+def test_no_browser_keeps_an_answer_without_asking_again(api, path, told):
+    assert httpx.get(api.url + path).headers["cache-control"] == told

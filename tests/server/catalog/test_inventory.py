@@ -161,6 +161,13 @@ def test_a_thing_that_moves_leaves_a_trace(catalog, inventory):
     ]
 
 
+def test_a_thing_without_a_name_is_called_by_its_key(catalog, inventory):
+    catalog.apply(inventory(thing={"name": " "}), NOW)
+    catalog.apply(inventory(thing={"name": ""}), NOW + DAY)
+
+    assert catalog.rows("thing", "name") == [("dune-1",)]
+
+
 def test_a_thing_may_be_renamed_and_go_to_another_site(catalog, inventory):
     catalog.apply(inventory())
     catalog.apply(inventory(thing={"name": "Dune 1, straw", "site": "ulan-buh"}), NOW + DAY)

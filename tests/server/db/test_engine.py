@@ -57,6 +57,26 @@ def test_a_password_in_a_driver_s_message_is_not_repeated():
     assert message.startswith("database 'fields' on db:5433 cannot be used: bad password '***'; ")
 
 
+@pytest.mark.parametrize(
+    ("cause", "remedy"),
+    [
+        (
+            psycopg.OperationalError('FATAL: extension "timescaledb" must be preloaded\nHINT: ...'),
+            "set shared_preload_libraries = 'timescaledb' in postgresql.conf",
+        ),
+        (psycopg.errors.InsufficientPrivilege("permission denied for schema public"), "own the"),
+        (psycopg.errors.DiskFull("could not extend file"), "make room on the disk"),
+        (psycopg.OperationalError("connection refused"), "check that PostgreSQL runs there"),
+        (psycopg.OperationalError(""), "check that PostgreSQL runs there"),
+    ],
+)
+def test_the_remedy_fits_what_postgresql_says(cause, remedy):
+    message = explain(make_url("postgresql://me@db/fields"), OperationalError("", {}, cause))
+
+    assert remedy in message.rpartition(";")[2]
+    assert "HINT" not in message
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(StoreError, match=r"the folder '.*/nowhere' is not there; create it"):
         open_engine(f"sqlite:///{tmp_path}/nowhere/saxaul.db")

@@ -115,7 +115,13 @@ def test_a_certificate_authority_that_cannot_be_used_is_named(tmp_path, text):
 
 
 @pytest.fixture
-def scripted_broker():
+def heard():
+    """What a scripted broker was sent, packet by packet."""
+    return []
+
+
+@pytest.fixture
+def scripted_broker(heard):
     """A broker that answers each packet of one client with the bytes next in its script."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -123,9 +129,10 @@ def scripted_broker():
             def run():
                 with listener.accept()[0] as client:
                     for answer in script:
-                        client.recv(1000)
+                        heard.append(client.recv(1000))
                         client.sendall(answer)
-                    client.recv(1000)
+                    while packet := client.recv(1000):
+                        heard.append(packet)
 
             threading.Thread(target=run, daemon=True).start()
             return listener.getsockname()[1]
@@ -147,3 +154,37 @@ def test_a_broker_that_refuses_is_quoted(consume, scripted_broker, wait_until, s
 
     wait_until(lambda: error in consumer.error)
     assert not consumer.is_connected
+
+
+# MQTT 3.1.1, 3.3: PUBLISH with QoS 1, packet id 7; 3.4: its PUBACK.
+PUBLISH_7 = b"\x32\x21\x00\x1bsaxaul/1/kubuqi-dune/status\x00\x07hi"
+PUBACK_7 = b"\x40\x02\x00\x07"
+
+
+def test_what_a_kept_session_delivers_before_the_subscription_stands_is_acknowledged(
+    consume, scripted_broker, heard, wait_until
+):
+    """Left unacknowledged, it would hold up the rest until the next reconnect."""
+    consumer, got = consume(port=scripted_broker([b"\x20\x02\x01\x00" + PUBLISH_7]))
+    wait_until(lambda: got)
+
+    consumer.acknowledge(got[0].delivery)
+
+    wait_until(lambda: PUBACK_7 in b"".join(heard))
+    assert not consumer.is_connected  # no SUBACK yet
+
+
+def test_a_delivery_of_a_connection_that_ended_is_not_acknowledged(
+    consume, scripted_broker, wait_until
+):
+    """The acknowledgement would wait in the client and go out on the next connection."""
+    bye = b"\x20\x02\x01\x00" + PUBLISH_7 + b"\xf0\x00"  # 2.2.1: packet type 15 is forbidden
+    consumer, got = consume(port=scripted_broker([bye]))
+    wait_until(lambda: got)
+    ended = threading.Event()
+    consumer._client.ack = lambda *_: ended.set()
+    wait_until(lambda: not consumer._client.is_connected())
+
+    consumer.acknowledge(got[0].delivery)
+
+    assert not ended.is_set()

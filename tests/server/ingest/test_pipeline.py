@@ -149,16 +149,6 @@ def test_the_same_refused_bytes_again_are_not_journalled_twice(take_on_sqlite, s
     assert len(take.entries()) == 1
 
 
-def test_other_bytes_under_a_stored_number_change_nothing(take_on_sqlite, station):
-    take = take_on_sqlite
-    take(station.announce(), station.readings(1, ["2493.4"]))
-
-    outcome = only(take(station.readings(1, ["1", "2", "3"])))
-
-    assert outcome.status is Status.STORED
-    assert take.rows(RAW) == [(HOUR_AGO, 2493.4, Flag.PASS)]
-
-
 def test_a_batch_waits_for_its_inventory_and_is_stored_then(take, station):
     waiting = only(take(station.readings(1, ["2493.4"])))
     announced = only(take(station.announce()))
@@ -206,9 +196,24 @@ def test_a_waiting_batch_whose_number_was_stored_with_other_bytes_is_refused(
 
     outcome = only(take(*map(WaitingBatch, announced.waiting)))
 
-    assert outcome.status is Status.STORED  # the number is stored: that is what the gateway asks
-    assert take.entries()[0] == ("refused", "another batch of this number is stored")
+    assert outcome.status is Status.REFUSED
+    assert outcome.reason.startswith("another batch of this number is stored")
+    assert take.entries()[0] == ("refused", outcome.reason)
     assert [value for _, value, _ in take.rows(RAW)] == [2493.4]
+
+
+def test_other_bytes_under_a_number_that_is_stored_are_kept_and_refused(take_on_sqlite, station):
+    """An outbox put back from a copy counts on from there: "stored" would lose its readings."""
+    take = take_on_sqlite
+    first, other = station.readings(1, ["2493.4"]), station.readings(1, ["1600"], at_ms=HOUR_AGO)
+    take(station.announce(), first)
+
+    outcomes = take(other, other, first)
+
+    assert [one.status for one in outcomes] == [Status.REFUSED, Status.REFUSED, Status.STORED]
+    assert "put back from a copy" in outcomes[1].reason
+    assert [status for status, _ in take.entries()] == ["stored", "stored", "refused"]
+    assert take.rows(RAW) == [(HOUR_AGO, 2493.4, Flag.PASS)]
 
 
 def test_late_waiting_data_do_not_replace_the_newest_value(take, station):

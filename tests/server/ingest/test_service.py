@@ -139,6 +139,21 @@ def test_a_message_is_not_acknowledged_before_it_is_committed(
     wait_until(lambda: gateway.stored == [1])
 
 
+def test_an_error_of_the_past_does_not_hide_that_the_broker_is_gone(
+    run_ingest, gateway, station, mosquitto, wait_until
+):
+    def fail(_rows):
+        raise ZeroDivisionError("page")
+
+    service = run_ingest(fail)
+    gateway.send(station.announce(), station.readings(1, ["2000"]))
+    wait_until(lambda: service.health().last_error == "live page: page")
+
+    mosquitto.stop()
+
+    wait_until(lambda: service.health().last_error.startswith("broker 127.0.0.1:"))
+
+
 def test_ingest_comes_back_when_the_broker_does(
     run_ingest, gateway, station, mosquitto, wait_until
 ):

@@ -1,5 +1,7 @@
 """The worker by itself: order of commit and acknowledgement, back-off, messages nobody can use."""
 
+import threading
+
 import pytest
 import structlog
 
@@ -31,7 +33,10 @@ class RecordedWire:
 @pytest.fixture
 def worker(sqlite_engine):
     pipeline = Pipeline(store_for(sqlite_engine), bundled())
-    made = Worker(sqlite_engine, pipeline, lambda _rows: None, lambda: NOW, Backoff(0.01, 0.02))
+    died = threading.Event()
+    backoff = Backoff(0.01, 0.02)
+    made = Worker(sqlite_engine, pipeline, lambda _rows: None, lambda: NOW, backoff, died.set)
+    made.died = died
     yield made
     made.stop()
 
@@ -102,6 +107,22 @@ def test_receipts_wait_while_the_broker_is_away(worker, station, wait_until):
     wait_until(lambda: [one for one in wire.said if one[0] == "publish"])
 
     assert before == []
+
+
+def test_a_worker_that_cannot_go_on_says_so(worker, station, wait_until):
+    """Its thread does not end unseen while the server looks well."""
+
+    class Broken(RecordedWire):
+        def acknowledge(self, delivery):
+            raise ZeroDivisionError("boom")
+
+    worker.offer(sent(station.announce(), 1))
+    with structlog.testing.capture_logs() as logs:
+        worker.start(Broken())
+        wait_until(worker.died.is_set)
+
+    assert worker.error == "ingest has stopped: ZeroDivisionError: boom"
+    assert [one["event"] for one in logs] == ["worker_failed"]
 
 
 def test_a_stopped_worker_takes_no_more_and_keeps_nobody_waiting(worker, station):

@@ -42,6 +42,17 @@ def series(engine):
     return engine
 
 
+def test_of_several_at_one_instant_the_first_is_the_newest_as_in_the_store():
+    columns = Columns(
+        datastream_id=np.array([1, 2, 1, 1], dtype=np.int32),
+        time_ms=np.array([NOW, NOW, NOW, NOW - 1]),
+        value=np.array([0.1, 0.2, 0.3, 0.4]),
+        quality=np.ones(4, dtype=np.int32),
+    )
+
+    assert [(one.datastream_id, one.value) for one in newest(columns, NOW)] == [(1, 0.1), (2, 0.2)]
+
+
 def row(time_ms, value=1.0, datastream_id=1):
     quality, reason = (9, "timeout") if value is None else (1, "")
     return LatestRow(datastream_id, time_ms, value, quality, reason, NOW)

@@ -281,6 +281,35 @@ def test_a_small_screen_has_no_sideways_scroll_and_targets_for_a_thumb(open_page
     assert min(heights) >= 44
 
 
+def test_a_long_name_without_a_space_is_broken_on_a_small_screen(open_page, site):
+    with writing(site.engine) as connection:
+        connection.execute(update(t.thing).values(name="A" * 200))
+        connection.execute(update(t.sensor).values(model="B" * 200))
+
+    page = open_page(viewport={"width": 320, "height": 640})
+
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+@pytest.mark.parametrize(
+    ("ticks", "digits"),
+    [
+        ([6, 6.25], 2),
+        ([6, 6.5], 1),
+        ([6.1, 6.2], 1),
+        ([0, 2000], 0),
+        ([0, 0.0025], 4),
+        ([0, 1e-9], 6),
+        ([7], 0),
+    ],
+)
+def test_no_number_of_an_axis_is_rounded(open_page, site, ticks, digits):
+    page = open_page()
+
+    found = "(ticks) => import('/static/words.js').then((words) => words.tickDigits(ticks))"
+    assert page.evaluate(found, ticks) == digits
+
+
 def test_the_plot_fits_a_phone(open_page, site):
     history(site.engine, site.ids[VWC], NOW, hours=24, step_ms=600_000)
     page = open_page(viewport={"width": 320, "height": 640})

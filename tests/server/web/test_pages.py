@@ -219,6 +219,24 @@ def test_missing_values_are_counted_in_the_plots_sentence(site):
     assert plot["value"] == [1.0, None, 2.0]
 
 
+def test_values_that_are_all_alike_are_told_once(site):
+    rows = [
+        {
+            "time": NOW - HOUR + index,
+            "value": 6.5,
+            "datastream_id": site.ids["dune-1/mast/air_temperature"],
+            "quality": 1,
+        }
+        for index in range(3)
+    ]
+    with writing(site.engine) as connection:
+        connection.execute(insert(t.observation), rows)
+
+    plot = site.get(f"/plots/{site.ids['dune-1/mast/air_temperature']}")
+
+    assert plot["sentence"] == "3 readings, all 6.5 °C."
+
+
 def test_an_unknown_datastream_has_no_plot(site):
     assert site.problem("/plots/4711")["status"] == 404
     assert site.problem("/plots/1", hours=0)["status"] == 422
