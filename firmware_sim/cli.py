@@ -22,13 +22,14 @@ from firmware_sim.truth import TruthRecorder
 from wire.errors import ConfigError
 
 OK, BUG, MENDABLE = 0, 1, 2
+INTERRUPTED = 130  # as shells count it: what was asked for is not done
 SIM_CRASHED = "sim_crashed"
 
 log = structlog.get_logger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0 is well, 2 is something a person can mend, 1 is a bug."""
+    """Run a command; gives 0, 2 for what a person can mend, 130 after Ctrl-C, 1 for a bug."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(f"saxaul-sim: {error}", file=sys.stderr)
         return MENDABLE
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except Exception:  # the top of a command
         log.exception(SIM_CRASHED)
         return BUG

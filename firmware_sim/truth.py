@@ -13,6 +13,8 @@ import msgspec
 from firmware_sim.devices.base import Answer
 from wire.errors import ConfigError
 
+_CHUNK_BYTES = 64 * 1024  # a line takes under 1 KiB
+
 
 class TruthLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One answer: `kind` "answer" of a polled device or "line" of a talker; values as decimals."""
@@ -69,9 +71,15 @@ class TruthRecorder:
 
 
 def _cut_torn_end(descriptor: int) -> None:
-    size = os.fstat(descriptor).st_size
-    data = os.pread(descriptor, size, 0)
-    os.ftruncate(descriptor, data.rfind(b"\n") + 1)
+    """Cut the file after its last whole line, reading no more of it than that takes."""
+    end = os.fstat(descriptor).st_size
+    while end > 0:
+        start = max(0, end - _CHUNK_BYTES)
+        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
+        end = start + newline + 1
+        if newline >= 0:
+            break
+    os.ftruncate(descriptor, end)
 
 
 def read_truth(path: Path) -> list[TruthLine]:

@@ -56,11 +56,11 @@ class Recorder:
 
     def __call__(self, observations: list[Observation]) -> None:
         """Keep observations. Never raises for the disk: a bus must go on reading."""
-        if not observations:
-            return
         with self._lock:
             failing = bool(self._waiting)
             batch = [*self._waiting, *observations]
+            if not batch:
+                return
             try:
                 self._outbox.append(batch)
             except StoreError as error:
@@ -70,14 +70,23 @@ class Recorder:
             if failing:
                 _log.info(APPEND_RECOVERED, count=len(batch))
 
+    def close(self) -> None:
+        """Keep what still waits: the disk may have room again. What it refuses is lost."""
+        self([])
+        if self._waiting:
+            self._drop(len(self._waiting))
+
     def _hold(self, batch: list[Observation], error: StoreError, *, first: bool) -> None:
         if first:
             _log.error(APPEND_FAILED, reason=str(error))
         surplus = max(0, len(batch) - WAITING_LIMIT)
         if surplus:
-            self.dropped += surplus
-            _log.error(DROPPED, count=surplus, total=self.dropped)
+            self._drop(surplus)
         self._waiting = batch[surplus:]
+
+    def _drop(self, count: int) -> None:
+        self.dropped += count
+        _log.error(DROPPED, count=count, total=self.dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,7 @@ class App:
             SystemRandom(),
         )
         recorder = Recorder(self.outbox)
+        self._steps.append(Step("waiting observations", recorder.close, 0.5))
         self._buses = [
             BusRunner(bus, clock, recorder, on_identified=self._identified) for bus in config.bus
         ]

@@ -23,6 +23,7 @@ HEADER = ["time_ms", "datastream", "value", "reason"]
 # One transaction takes this many; a batch takes four of them, for history compresses well.
 CHUNK = 5_000
 BATCH_LIMIT = 20_000
+MAX_VALUE_CHARS = 40
 
 Progress = Callable[[int], None]
 
@@ -80,8 +81,10 @@ def _read_row(row: list[str], known: set[str], source: str, line: int) -> tuple[
             "to gateway.toml",
             line,
         )
-    if not time_text.isdecimal() or int(time_text) > MAX_TIME_MS:
-        raise ConfigError(source, f"time_ms '{time_text}' is no time in ms since 1970", line)
+    digits = time_text.isdecimal() and len(time_text) <= len(str(MAX_TIME_MS))
+    if not digits or int(time_text) > MAX_TIME_MS:
+        told = time_text[:MAX_VALUE_CHARS]
+        raise ConfigError(source, f"time_ms '{told}' is no time in ms since 1970", line)
     return name, Sample(int(time_text), *_value(value_text, reason, source, line))
 
 
@@ -91,9 +94,11 @@ def _value(text: str, reason: str, source: str, line: int) -> tuple[Decimal | No
             raise ConfigError(source, "a missing value needs its reason", line)
         return None, Flag.MISSING, reason
     try:
-        value = Decimal(text)
+        value = Decimal(text if len(text) <= MAX_VALUE_CHARS else "NaN")
     except InvalidOperation:
         value = Decimal("NaN")
     if not representable(value):
-        raise ConfigError(source, f"value '{text}' is no decimal number a batch can carry", line)
+        raise ConfigError(
+            source, f"value '{text[:40]}' is no decimal number a batch can carry", line
+        )
     return value, Flag.PASS, ""

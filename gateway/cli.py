@@ -24,6 +24,7 @@ CRASHED = "command_failed"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 EXIT_OK, EXIT_BUG, EXIT_MEND = 0, 1, 2
+EXIT_INTERRUPTED = 130  # as shells count it: what was asked for is not done
 
 _log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ class _Command(Protocol):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 2 for what a person can mend, 1 for a bug."""
+    """Run one command; returns 0, 2 for what a person can mend, 130 after Ctrl-C, 1 for a bug."""
     args = _parser().parse_args(argv)
     logs.configure(args.log_level)
     command: _Command = args.command
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return EXIT_MEND
     except KeyboardInterrupt:
-        return EXIT_OK
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: nothing is left to say
         return EXIT_OK

@@ -3,20 +3,23 @@
 Passwords are not written here; the environment carries them (SAXAUL_MQTT_PASSWORD).
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
+from gateway.codecs.modbus_rtu import MAX_ADDRESS, MIN_ADDRESS
+from gateway.codecs.sdi12 import ADDRESSES
 from wire.catalogue import Protocol, SensorModel, Statistic, bundled
 from wire.errors import ConfigError
-from wire.messages import Latitude, Longitude, Name
+from wire.messages import Latitude, Longitude, Name, Text
 from wire.toml_text import parse
 
-GatewayId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
+GatewayId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,62}\Z")]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=366 * 86400)]
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,26 +42,26 @@ class ClockSection(_Section, frozen=True, kw_only=True):
     """
 
     trust: Literal["auto", "assume"] = "auto"
-    hold_s: Positive = 86400.0
+    hold_s: Seconds = 86400.0
 
 
 class UplinkSection(_Section, frozen=True, kw_only=True):
     """The broker, and how often readings are sealed into a batch for it."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 1883
     tls: bool = False
     ca_file: str = ""
     username: str = ""
-    batch_every_s: Positive = 60.0
-    heartbeat_s: Positive = 60.0
+    batch_every_s: Seconds = 60.0
+    heartbeat_s: Seconds = 60.0
 
 
 class ThingSection(_Section, frozen=True, kw_only=True):
     """A station: a place where sensors stand. Degrees WGS 84, metres."""
 
     id: Name
-    name: str
+    name: Text
     lat: Latitude | None = None
     lon: Longitude | None = None
     elevation_m: float | None = None
@@ -70,12 +73,12 @@ class SensorSection(_Section, frozen=True, kw_only=True):
     id: Name
     thing: Name
     model: str
-    address: str = ""
-    serial: str = ""
+    address: Text = ""
+    serial: Text = ""
     depth_m: float | None = None
     height_m: float | None = None
-    installed: str = ""
-    interval_s: Positive = 600.0
+    installed: Text = ""
+    interval_s: Seconds = 600.0
 
 
 class BusSection(_Section, frozen=True, kw_only=True):
@@ -84,8 +87,8 @@ class BusSection(_Section, frozen=True, kw_only=True):
     id: Name
     port: str
     protocol: Protocol
-    baud: int | None = None
-    frame: Annotated[str, msgspec.Meta(pattern=r"^[78][NEO][12]$")] | None = None
+    baud: Annotated[int, msgspec.Meta(ge=300, le=4_000_000)] | None = None
+    frame: Annotated[str, msgspec.Meta(pattern=r"^[78][NEO][12]\Z")] | None = None
     sensor: Annotated[list[SensorSection], msgspec.Meta(min_length=1)]
 
 
@@ -119,6 +122,8 @@ def load(path: Path) -> Config:
         raise ConfigError(
             str(path), f"cannot be read: {error.strerror}; name another file with --config"
         ) from None
+    except UnicodeDecodeError:
+        raise ConfigError(str(path), "is no text in UTF-8; save it as UTF-8") from None
     config = parse(text, Config, str(path))
     _check(config, str(path))
     return config
@@ -126,15 +131,19 @@ def load(path: Path) -> Config:
 
 def _check(config: Config, source: str) -> None:
     things = {thing.id for thing in config.thing}
-    seen: set[tuple[str, str]] = set()
+    _check_unique(
+        {
+            "thing": [thing.id for thing in config.thing],
+            "bus": [bus.id for bus in config.bus],
+            "port": [bus.port for bus in config.bus],
+            "sensor": [f"{one.thing}/{one.id}" for bus in config.bus for one in bus.sensor],
+        },
+        source,
+    )
     for bus in config.bus:
         for sensor in bus.sensor:
             _check_sensor(bus, sensor, things, source)
-            if (sensor.thing, sensor.id) in seen:
-                raise ConfigError(
-                    source, f"sensor '{sensor.id}' of thing '{sensor.thing}' is there twice"
-                )
-            seen.add((sensor.thing, sensor.id))
+        _check_addresses(bus, source)
     if not config.uplink.tls and not _is_loopback(config.uplink.host):
         raise ConfigError(
             source,
@@ -159,6 +168,50 @@ def _check_sensor(bus: BusSection, sensor: SensorSection, things: set[str], sour
         raise ConfigError(source, f"{where}: thing '{sensor.thing}' has no [[thing]] table")
     if sensor.interval_s < 1 and any(f.statistic is not Statistic.LAST for f in model.field):
         raise ConfigError(source, f"{where}: interval_s must be at least 1")
+
+
+def _check_unique(names: Mapping[str, Sequence[str]], source: str) -> None:
+    for what, known in names.items():
+        for name, count in Counter(known).items():
+            if count > 1:
+                raise ConfigError(source, f"{what} '{name}' is there twice; give each its own")
+
+
+def _check_addresses(bus: BusSection, source: str) -> None:
+    """Make sure that every answer and every line on a bus belongs to one sensor."""
+    seen: dict[str, str] = {}
+    for sensor in bus.sensor:
+        if fault := _address_fault(bus, sensor.address):
+            raise ConfigError(source, f"bus '{bus.id}', sensor '{sensor.id}': {fault}")
+        address = sensor.address.lstrip("0") or sensor.address[:1]
+        if other := seen.get(address):
+            raise ConfigError(
+                source,
+                f"bus '{bus.id}': sensors '{other}' and '{sensor.id}' share the address "
+                f"'{sensor.address}'; give each its own",
+            )
+        seen[address] = sensor.id
+
+
+def _address_fault(bus: BusSection, address: str) -> str | None:
+    """Tell what is wrong with an address: SDI-12 v1.4, 4.2; Modbus over serial line v1.02, 2.2."""
+    alone = len(bus.sensor) == 1
+    match bus.protocol:
+        case Protocol.SDI12 if len(address) != 1 or address not in ADDRESSES:
+            return f"address '{address}' is no SDI-12 address: give one of 0-9, A-Z, a-z"
+        case Protocol.MODBUS if not (
+            address.isdecimal() and MIN_ADDRESS <= int(address) <= MAX_ADDRESS
+        ):
+            return (
+                f"address '{address}' is no Modbus address: "
+                f"give a number from {MIN_ADDRESS} to {MAX_ADDRESS}"
+            )
+        case Protocol.LINE if not address and not alone:
+            return "sensors that share a line need an address each: their unit's number"
+        case Protocol.NMEA0183 if not alone:
+            return "NMEA 0183 does not say who talks: give each station a bus of its own"
+        case _:
+            return None
 
 
 def _is_loopback(host: str) -> bool:

@@ -167,6 +167,8 @@ def _exact(value: Decimal) -> tuple[int, int]:
     if not isinstance(exponent, int):
         raise TypeError(f"{value} is not a finite number")
     mantissa = int("".join(map(str, digits)))
+    if mantissa == 0:
+        return 0, 0
     while exponent < 0 and mantissa % 10 == 0:
         mantissa, exponent = mantissa // 10, exponent + 1
     if exponent > 0:

@@ -10,10 +10,10 @@ from wire.errors import ContractError
 # Limits that protect the server from a hostile or broken peer; a real inventory is a few kB.
 MAX_MESSAGE_BYTES = 256 * 1024
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}\Z")]
 DatastreamName = Annotated[
     str,
-    msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}/[a-z0-9][a-z0-9_.-]{0,62}/[a-z0-9_]{1,40}$"),
+    msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}/[a-z0-9][a-z0-9_.-]{0,62}/[a-z0-9_]{1,40}\Z"),
 ]
 Text = Annotated[str, msgspec.Meta(max_length=200)]
 Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]

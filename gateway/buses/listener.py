@@ -81,16 +81,16 @@ class Listener:
         if self._link.ensure_open():
             self._listen()
         mono_ms = self._clock.mono_ms()
-        offset_ms = offset_of(self._clock, mono_ms)
-        for one in self._sensors:
-            for slot_ms in one.schedule.due(mono_ms - CLOSING_DELAY_MS, offset_ms):
-                self._done += one.close(slot_ms, is_away=not self._link.is_open)
+        self._close(mono_ms - CLOSING_DELAY_MS, offset_of(self._clock, mono_ms))
 
     def abandon(self, reason: str) -> None:
         """Nothing is begun that a later step would not finish: windows stay open."""
 
     def finish(self, reason: str) -> None:
-        """Nothing is due: a window that is still open ends after this gateway has stopped."""
+        """Close the windows that have ended: one still open ends after this gateway has stopped."""
+        del reason
+        mono_ms = self._clock.mono_ms()
+        self._close(mono_ms, offset_of(self._clock, mono_ms))
 
     def take(self) -> list[Observation]:
         """Hand over what has been observed since the last call."""
@@ -100,6 +100,12 @@ class Listener:
     def idle_s(self) -> float:
         """Listen on at once; with the port away, wait for the next try at it."""
         return 0.0 if self._link.is_open else min(self._link.pause_s(), MAX_IDLE_S)
+
+    def _close(self, mono_ms: int, offset_ms: int) -> None:
+        """Close the windows that end up to an instant."""
+        for one in self._sensors:
+            for slot_ms in one.schedule.due(mono_ms, offset_ms):
+                self._done += one.close(slot_ms, is_away=not self._link.is_open)
 
     def _listen(self) -> None:
         if self._link.openings != self._openings:

@@ -71,11 +71,14 @@ class Poller:
         self._done: list[Observation] = []
 
     def step(self) -> None:
-        """Poll every sensor whose slot has come, the longest due first, each at most once."""
+        """Poll the sensor that is due the longest, if one is.
+
+        One at a time: what it said is handed over before the next is asked, for a round of the
+        whole bus can take a minute, and a power cut must not cost all of it.
+        """
         self._link.ensure_open()
         offset_ms = offset_of(self._clock, self._clock.mono_ms())
-        for one in sorted(self._sensors, key=lambda one: one.schedule.next_ms(offset_ms)):
-            self._serve(one)
+        self._serve(min(self._sensors, key=lambda one: one.schedule.next_ms(offset_ms)))
 
     def abandon(self, reason: str) -> None:
         """Make the slot missing whose poll was begun and not finished."""

@@ -19,7 +19,6 @@ from gateway.drivers.talkers import LineTalker, NmeaTalker
 from gateway.readings import Observation
 from gateway.sampling.schedule import Clock, Schedule
 from wire.catalogue import Protocol, SensorModel, bundled
-from wire.errors import ConfigError
 
 BUS_CRASHED = "bus_crashed"
 OBSERVATIONS_DROPPED = "observations_dropped"
@@ -51,7 +50,7 @@ class BusHealth:
 
 
 class BusRunner:
-    """A bus and its thread. `sink` gets the observations of every round; it may raise."""
+    """A bus and its thread. `sink` gets the observations of every step; it may raise."""
 
     def __init__(
         self,
@@ -101,7 +100,6 @@ class BusRunner:
         if self._bus.protocol in (Protocol.NMEA0183, Protocol.LINE):
             listened = [Listened(s, model, talker(s, model), plan) for s, model, plan in pairs]
             return Listener(listened, self._link, clock)
-        _check_addresses(self._bus)
         polled = [Polled(s, model, polled_driver(s, model), plan) for s, model, plan in pairs]
         return Poller(polled, self._link, clock, self._log, on_identified)
 
@@ -170,15 +168,3 @@ def talker(sensor: SensorSection, model: SensorModel) -> Talker:
     if model.protocol is Protocol.NMEA0183:
         return NmeaTalker(model)
     return LineTalker(model, sensor.address)
-
-
-def _check_addresses(bus: BusSection) -> None:
-    seen: dict[str, str] = {}
-    for sensor in bus.sensor:
-        if other := seen.get(sensor.address):
-            raise ConfigError(
-                "gateway.toml",
-                f"bus '{bus.id}': sensors '{other}' and '{sensor.id}' share the address "
-                f"'{sensor.address}'; give each its own",
-            )
-        seen[sensor.address] = sensor.id

@@ -69,10 +69,12 @@ class ModbusDriver:
         self._function = model.modbus.function
         self._max_gap = MAX_GAP_REGISTERS
         self._tries = TRIES
+        self._owed: list[Ask] = []  # replies that may still come, for tries that had none in time
 
     def poll(self) -> Conversation[list[Reading]]:
         """Read all fields; a request that fails costs only the fields it was for."""
         readings: list[Reading] = []
+        self._owed = []
         for block in plan(self._model.field, self._max_gap):
             try:
                 readings += yield from self._read_block(block)
@@ -108,23 +110,30 @@ class ModbusDriver:
         return readings
 
     def _read(self, start: int, count: int) -> Conversation[list[int]]:
-        """Ask until an answer can be read; raises what became of the last try."""
+        """Ask until an answer can be read; raises what became of the last try.
+
+        A reply does not say which registers it is for, so those still owed for the last request are
+        let pass.
+        """
+        while self._owed:
+            yield self._owed.pop()
         request = modbus_rtu.read_registers(self._server, self._function, start, count)
         until = partial(modbus_rtu.reply_length, request=request)
         error: GatewayError = NoReplyError()
         for _ in range(self._tries):
             reply = yield Ask(request, until, REPLY_TIMEOUT_S, QUIET_S)
-            if not reply:
-                error = NoReplyError()
-                continue
             try:
-                return modbus_rtu.parse_registers(reply, request)
+                if reply:
+                    return modbus_rtu.parse_registers(reply, request)
+                error = NoReplyError()
             except FrameError as damaged:
                 error = damaged
             except ExceptionReplyError as refused:
                 if refused.code != BUSY:
                     raise
                 error = refused
+                continue
+            self._owed.append(Ask(b"", until, REPLY_TIMEOUT_S))
         raise error
 
     def _reading(self, field: Field, block: Block, registers: Sequence[int]) -> Reading:

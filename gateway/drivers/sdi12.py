@@ -65,6 +65,13 @@ class Measurement(NamedTuple):
         return f"{self.kind}{'C' if crc else ''}{self.number}"
 
 
+class Measured(NamedTuple):
+    """The values of one measurement in their order, and why there are no more."""
+
+    values: list[Decimal]
+    why_no_more: str = NO_VALUE
+
+
 def measurement(text: str) -> Measurement:
     """Read a measurement command; raises ConfigError for one we do not know."""
     found = _COMMAND.fullmatch(text)
@@ -96,13 +103,15 @@ class Sdi12Driver:
         self._expected = max(_position(field) for field in model.field)
         self._wait_s = DEFAULT_WAIT_S
         self._tries = TRIES
+        self._until = partial(sdi12.reply_length, address=address)
+        self._owed: list[Ask] = []  # replies that may still come, for tries that had none in time
 
     def poll(self) -> Conversation[list[Reading]]:
         """Identify the sensor where that is not done yet, then read all of its fields."""
         try:
             if self.identity is None:
                 yield from self._identify()
-            values = yield from self._measure()
+            measured = yield from self._measure()
         except NoReplyError as error:
             # It may be another sensor that answers next time.
             self.identity = None
@@ -111,7 +120,7 @@ class Sdi12Driver:
         except (FrameError, SensorError) as error:
             return all_missing(self._model, reason_for(error))
         self._tries = TRIES
-        return [self._reading(field, values) for field in self._model.field]
+        return [self._reading(field, measured) for field in self._model.field]
 
     def _identify(self) -> Conversation[None]:
         """Ask who is there. A damaged answer does not hinder measuring; another model's does.
@@ -136,10 +145,10 @@ class Sdi12Driver:
         is_known = self._measurement.kind != "V" and not self._crc_refused
         return is_known and int(identity.version) >= CRC_SINCE
 
-    def _measure(self) -> Conversation[list[Decimal]]:
+    def _measure(self) -> Conversation[Measured]:
         if self._measurement.kind == "R":
             body = self._measurement.body(crc=self._crc)
-            return (yield from self._ask(body, self._values, DATA_TIMEOUT_S))
+            return Measured((yield from self._ask(body, self._values, DATA_TIMEOUT_S)))
         error: GatewayError = NoReplyError()
         for _ in range(self._tries):
             reply = yield self._question(self._measurement.body(crc=self._crc), REPLY_TIMEOUT_S)
@@ -153,9 +162,9 @@ class Sdi12Driver:
                 self._crc, self._crc_refused = self._measurement.crc, True
                 continue
             yield from self._await(announced.wait_s)
-            values = yield from self._collect()
-            if values:
-                return values
+            measured = yield from self._collect()
+            if measured.values:
+                return measured
             error = SensorError(ABORTED)
         raise error
 
@@ -181,41 +190,53 @@ class Sdi12Driver:
         until = partial(sdi12.service_request_length, address=self._address)
         yield Ask(b"", until, wait_s + SERVICE_MARGIN_S)
 
-    def _collect(self) -> Conversation[list[Decimal]]:
+    def _collect(self) -> Conversation[Measured]:
         """Page through D0, D1, ... until every field has its value or the sensor has no more.
 
-        The announced number is not relied on: it has no checksum.
+        The announced number is not relied on: it has no checksum. A page that cannot be had costs
+        only its own fields: the rain on the page before is out of the gauge already.
         """
-        values: list[Decimal] = []
-        for page in range(MAX_PAGES):
-            got = yield from self._ask(f"D{page}", self._values, DATA_TIMEOUT_S)
-            if not got and page == 0:
-                # A service request that came late looks like this; the same question is harmless.
-                got = yield from self._ask("D0", self._values, DATA_TIMEOUT_S)
-            values += got
-            if not got or len(values) >= self._expected:
+        values = yield from self._first_page()
+        for page in range(1, MAX_PAGES):
+            if not values or len(values) >= self._expected:
                 break
-        return values
+            while self._owed:  # a page does not say which one it is: let the last one's pass
+                yield self._owed.pop()
+            try:
+                got = yield from self._ask(f"D{page}", self._values, DATA_TIMEOUT_S)
+            except (NoReplyError, FrameError) as error:
+                return Measured(values, reason_for(error))
+            if not got:
+                break
+            values += got
+        return Measured(values)
+
+    def _first_page(self) -> Conversation[list[Decimal]]:
+        got = yield from self._ask("D0", self._values, DATA_TIMEOUT_S)
+        if not got:
+            # A service request that came late looks like this; the same question is harmless.
+            got = yield from self._ask("D0", self._values, DATA_TIMEOUT_S)
+        return got
 
     def _ask(
         self, body: str, parse: Callable[[bytes, str], T], timeout_s: float
     ) -> Conversation[T]:
         """Ask until an answer can be read; raises what became of the last try."""
+        self._owed = []
         error: GatewayError = NoReplyError()
         for _ in range(self._tries):
             reply = yield self._question(body, timeout_s)
-            if not reply:
-                error = NoReplyError()
-                continue
             try:
-                return parse(reply, self._address)
+                if reply:
+                    return parse(reply, self._address)
+                error = NoReplyError()
             except FrameError as damaged:
                 error = damaged
+            self._owed.append(Ask(b"", self._until, timeout_s))
         raise error
 
     def _question(self, body: str, timeout_s: float) -> Ask:
-        until = partial(sdi12.reply_length, address=self._address)
-        return Ask(sdi12.command(self._address, body), until, timeout_s, QUIET_S)
+        return Ask(sdi12.command(self._address, body), self._until, timeout_s, QUIET_S)
 
     def _values(self, reply: bytes, address: str) -> list[Decimal]:
         if not self._crc:
@@ -228,11 +249,11 @@ class Sdi12Driver:
             # Older than it says: it was asked for a CRC and sends none.
             return sdi12.parse_values(reply, address)
 
-    def _reading(self, field: Field, values: list[Decimal]) -> Reading:
+    def _reading(self, field: Field, measured: Measured) -> Reading:
         position = _position(field)
-        if position > len(values):
-            return Reading(field.property, None, NO_VALUE)
-        return reading(self._model, field.property, values[position - 1])
+        if position > len(measured.values):
+            return Reading(field.property, None, measured.why_no_more)
+        return reading(self._model, field.property, measured.values[position - 1])
 
 
 def _position(field: Field) -> int:

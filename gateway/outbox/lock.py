@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +18,7 @@ class DataDirLock:
         """Make the folder and lock it; raises StoreError when another process holds it."""
         try:
             data_dir.mkdir(parents=True, exist_ok=True)
-            self._file = (data_dir / LOCK_FILE).open("a+", encoding="ascii")
+            self._file = (data_dir / LOCK_FILE).open("a+b", buffering=0)
         except OSError as error:
             raise StoreError(
                 f"{data_dir}: the data folder cannot be written: {error.strerror}; "
@@ -32,13 +33,13 @@ class DataDirLock:
                 f"{data_dir}: process {holder} is using this data folder; "
                 "stop that one first (systemctl stop saxaul-gateway)"
             ) from None
-        self._file.truncate(0)
-        self._file.write(f"{os.getpid()}\n")
-        self._file.flush()
+        with suppress(OSError):  # a full disk; the number only helps to find the holder
+            self._file.truncate(0)
+            self._file.write(b"%d\n" % os.getpid())
 
     def _holder(self) -> str:
         self._file.seek(0)
-        return self._file.read().strip() or "(unknown)"
+        return self._file.read().decode("ascii", "replace").strip() or "(unknown)"
 
     def close(self) -> None:
         """Give the folder free."""

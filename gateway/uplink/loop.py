@@ -101,18 +101,25 @@ class Uplink:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            began_ms = self._clock.mono_ms()
             try:
-                self._serve()
-            except LinkError as error:
-                self._note_down(str(error))
-            except StoreError as error:
-                _log.error(STORE_FAILED, reason=str(error))
+                self._attempt()
             except Exception:  # noqa: BLE001 - top of the thread: it must not end
                 _log.exception(FAILED)
+                self._stopping.wait(self._backoff_ms() / 1000)
+
+    def _attempt(self) -> None:
+        """Serve one connection, if it can be had, and rest before the next."""
+        began_ms = self._clock.mono_ms()
+        try:
+            self._serve()
+        except LinkError as error:
+            self._note_down(str(error))
+        except StoreError as error:
+            _log.error(STORE_FAILED, reason=str(error))
+        finally:
             if self._clock.mono_ms() - began_ms >= GOOD_CONNECTION_MS:
                 self._failures = 0
-            self._stay_away(self._backoff_ms())
+        self._stay_away(self._backoff_ms())
 
     def _serve(self) -> None:
         """Keep one connection for as long as it lasts."""

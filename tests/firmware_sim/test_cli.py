@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import serial
 
-from firmware_sim.cli import BUG, MENDABLE, OK, main
+from firmware_sim import cli
+from firmware_sim.cli import BUG, INTERRUPTED, MENDABLE, OK, main
 from firmware_sim.truth import read_truth
 
 SCENARIO = """\
@@ -47,6 +48,14 @@ def running(scenario):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         yield process
         process.kill()
+
+
+def test_what_was_interrupted_is_no_success_and_no_bug(monkeypatch, scenario):
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "load", interrupted)
+    assert main(["run", str(scenario)]) == INTERRUPTED
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,5 +1,6 @@
 """The record of what went out."""
 
+import tracemalloc
 from decimal import Decimal
 
 import msgspec
@@ -67,6 +68,26 @@ def test_a_new_run_continues_after_a_torn_line(path):
     with TruthRecorder(path) as truth:
         truth.write(ANSWER, 1_767_225_600_123)
     assert path.read_bytes() == LINE + LINE
+
+
+@pytest.mark.parametrize("torn", [LINE[:40], LINE[:40] * 10_000])
+def test_a_huge_file_is_continued_without_reading_all_of_it(path, torn):
+    path.parent.mkdir()
+    path.write_bytes(LINE * 200_000 + torn)
+    tracemalloc.start()
+    with TruthRecorder(path) as truth:
+        used = tracemalloc.get_traced_memory()[1]
+        truth.write(ANSWER, 1_767_225_600_123)
+    tracemalloc.stop()
+    assert path.stat().st_size == len(LINE) * 200_001
+    assert used < 1_000_000
+
+
+def test_a_file_with_no_whole_line_starts_anew(path):
+    path.parent.mkdir()
+    path.write_bytes(LINE[:40])
+    TruthRecorder(path).close()
+    assert path.read_bytes() == b""
 
 
 def test_a_broken_line_in_the_middle_is_not_passed_over(path):

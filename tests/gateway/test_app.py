@@ -49,6 +49,29 @@ def test_what_waits_is_bounded_and_what_gave_way_is_counted(observe, monkeypatch
     assert "observations_dropped" in capsys.readouterr().out
 
 
+def test_what_waits_is_kept_when_the_gateway_stops(config_of, observe, monkeypatch):
+    """The disk has room again, but no bus had anything to say since."""
+    app, kept = App(config_of(), None), []
+    append, record = app.outbox.append, app._buses[0]._sink
+
+    def full(_):
+        raise StoreError("outbox.db: database or disk is full")
+
+    monkeypatch.setattr(app.outbox, "append", full)
+    record([observe(1)])
+    monkeypatch.setattr(app.outbox, "append", lambda rows: (append(rows), kept.extend(rows)))
+    app.stop()
+    assert [one.mono_ms for one in kept] == [1]
+
+
+def test_what_a_full_disk_refuses_to_the_last_is_counted(observe, capsys):
+    record = Recorder(RefusingOutbox())
+    record([observe(1), observe(2)])
+    record.close()
+    assert record.dropped == 2
+    assert "observations_dropped" in capsys.readouterr().out
+
+
 def test_an_empty_tick_touches_nothing():
     outbox = RefusingOutbox()
     Recorder(outbox)([])

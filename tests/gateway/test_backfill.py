@@ -35,6 +35,8 @@ def test_rows_become_samples():
         (HEAD + f"1e3,{NAME},1,\n", "h.csv:2: time_ms '1e3' is no time"),
         (HEAD + f"999999999999999,{NAME},1,\n", "h.csv:2: time_ms '999999999999999' is no time"),
         (HEAD + f"1,{NAME},1,\n2,{NAME},one,\n", "h.csv:3: value 'one' is no decimal number"),
+        (HEAD + f"{'9' * 5000},{NAME},1,\n", "h.csv:2: time_ms '99999"),
+        (HEAD + f"1,{NAME},1.{'0' * 5000},\n", "h.csv:2: value '1.0000"),
         (HEAD + f"1,{NAME},NaN,\n", "h.csv:2: value 'NaN' is no decimal number"),
         (HEAD + f"1,{NAME},1E-30,\n", "h.csv:2: value '1E-30' is no decimal number"),
         (HEAD + f"1,{NAME},,\n", "h.csv:2: a missing value needs its reason"),

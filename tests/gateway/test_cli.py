@@ -181,6 +181,17 @@ def test_a_bug_exits_with_1_and_its_traceback(monkeypatch, config_of, tmp_path, 
     assert "RuntimeError: a bug" in capsys.readouterr().err
 
 
+def test_what_was_interrupted_is_no_success(monkeypatch, config_of, tmp_path):
+    """`saxaul-gateway backfill x.csv && rm x.csv` must not remove what is not in the outbox."""
+    config_of()
+
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "load", interrupted)
+    assert cli.main(["config", "--check", "--config", str(tmp_path / "gateway.toml")]) == 130
+
+
 def test_scan_that_finds_nothing_says_what_to_check(capsys):
     assert cli.main(["scan", "/dev/ttyUSB77"]) == 2
     told = capsys.readouterr().err

@@ -152,6 +152,12 @@ def test_a_value_that_cannot_be_carried_exactly_is_refused_when_writing(value):
         encode(ClockSource.NTP, {"a/b/c": [Sample(1, Decimal(value))]})
 
 
+def test_a_nought_with_a_monstrous_exponent_is_nought_at_once():
+    payload = encode(ClockSource.NTP, {"a/b/c": [Sample(1, Decimal("0E-999999999999"))]})
+
+    assert rows_of(decode(payload)) == {"a/b/c": [Sample(1, Decimal(0))]}
+
+
 def bomb(size):
     return zlib.compress(b" " * size, 9)
 

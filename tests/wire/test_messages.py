@@ -39,6 +39,7 @@ def test_an_older_server_ignores_what_it_does_not_know():
         (b"[]", Inventory),
         (b'{"rev":1}', Inventory),
         (b'{"rev":1,"gateway":{"id":"g"},"things":[{"id":"a b","name":"x","site":"s"}],"sensors":[],"datastreams":[]}', Inventory),
+        (b'{"rev":1,"gateway":{"id":"g"},"things":[{"id":"a\\n","name":"x","site":"s"}],"sensors":[],"datastreams":[]}', Inventory),
         (b'{"epoch":"e","stored":[[1]]}', Receipt),
         (b'{"state":"online","clock":"sundial"}', Status),
         (b" " * (messages.MAX_MESSAGE_BYTES + 1), Status),

@@ -207,6 +207,20 @@ def test_with_the_port_open_it_listens_on_at_once(ear, peer):
     assert one.listener.idle_s() == 0
 
 
+def test_a_window_that_has_just_ended_is_not_lost_when_the_gateway_stops(ear, peer, hand_clock):
+    device = peer()
+    one = ear(device.port)
+    hand_clock.pass_s(0.5)
+    for number in range(4):
+        one.hear(device, salt(number, 10))
+        hand_clock.pass_s(0.9)
+    assert one.listener.take() == []
+
+    one.listener.finish("gateway stopped")
+
+    assert counts(one.listener.take()) == [(4.0, Decimal(40))]
+
+
 def test_giving_up_makes_nothing_of_an_open_window(ear, peer):
     device = peer()
     one = ear(device.port)

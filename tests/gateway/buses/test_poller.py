@@ -36,9 +36,12 @@ class Bus:
         self.stop = threading.Event()
         self.link = Link(PortSettings(port, 9600), clock.mono_ms, self.stop, log)
         self.poller = Poller(sensors, self.link, clock, log, on_identified)
+        self._sensors = sensors
 
     def step(self):
-        self.poller.step()
+        """Give every sensor its turn."""
+        for _ in self._sensors:
+            self.poller.step()
         return self.poller.take()
 
 
@@ -93,6 +96,18 @@ def test_a_slot_becomes_an_observation_of_every_field_stamped_with_the_slot(
         Observation("dune-1/probe/soil_ec", 1_010_000, Decimal(4)),
     ]
     assert (1_010_000 + hand_clock.offset) % 10_000 == 0
+
+
+def test_what_one_sensor_said_is_handed_over_before_the_next_is_asked(bus, probe, peer, hand_clock):
+    """A power cut during a round costs what is being read, not what has been read."""
+    device = peer(answer)
+    line = bus(device.port, probe("1"), probe("2", name="next"))
+    hand_clock.pass_s(10)
+
+    line.poller.step()
+
+    assert {one.datastream.split("/")[1] for one in line.poller.take()} == {"probe"}
+    assert device.heard == [ASK]
 
 
 def test_an_observation_converts_back_to_the_aligned_slot(bus, probe, peer, hand_clock):

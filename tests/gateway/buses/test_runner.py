@@ -192,15 +192,6 @@ def test_serial_settings_are_the_buss_own_or_the_models(protocol, model, more, e
     assert port_settings(section("p", protocol, model, **more)) == expected
 
 
-def test_two_sensors_at_one_address_are_a_configuration_error(real_clock):
-    sensors = [
-        {"id": name, "thing": "dune-1", "model": PROBE, "address": "1"} for name in ("a", "b")
-    ]
-
-    with pytest.raises(ConfigError, match="sensors 'a' and 'b' share the address '1'"):
-        BusRunner(section("p", sensors=sensors), real_clock, lambda _: None)
-
-
 def test_an_impossible_address_is_told_before_any_port_is_touched(real_clock):
     with pytest.raises(ConfigError, match="Modbus address"):
         BusRunner(section("p", address="0"), real_clock, lambda _: None)

@@ -124,6 +124,28 @@ def test_a_sensor_that_refuses_gaps_is_asked_around_them_from_then_on(script):
     assert len(script(*parts).run(driver.poll())) == len(MAST.field)
 
 
+def test_a_late_reply_is_not_taken_for_the_next_blocks(script):
+    """Rain was asked for twice and is told twice; it must not be read as radiation."""
+    driver = ModbusDriver(MAST, "2")
+    rain = sealed("02 03 02 01 C3")
+    steps = script(
+        (sealed("02 03 01 F4 00 10"), sealed("02 83 02")),
+        (sealed("02 03 01 F4 00 01"), sealed("02 03 02 00 22")),
+        (
+            sealed("02 03 01 F7 00 09"),
+            sealed("02 03 12 00 C8 01 90 FF 9C 01 90 00 05 00 09 03 79 00 01 86 A0"),
+        ),
+        (sealed("02 03 02 01 00 01"), b""),
+        (sealed("02 03 02 01 00 01"), rain),
+        (b"", rain),
+        (sealed("02 03 02 03 00 01"), sealed("02 03 02 01 60")),
+    )
+
+    found = {one.key: one.value for one in steps.run(driver.poll())}
+
+    assert (found["rain_total"], found["solar_radiation"]) == (Decimal("45.1"), Decimal(352))
+
+
 def test_one_refused_part_costs_only_its_own_fields(script):
     driver = ModbusDriver(MAST, "2")
     whole = (sealed("02 03 01 F4 00 10"), sealed("02 83 02"))

@@ -270,6 +270,42 @@ def test_an_atmos_41_is_paged_through_after_one_concurrent_measurement(script):
     assert found["relative_humidity"] == Decimal("0.900")
 
 
+ATMOS_BEGINS = (
+    *((b"3I!", b"312METER   ATM41 412\r\n"),) * 2,
+    (b"3C!", b"300118\r\n"),
+    (None, b""),
+)
+ATMOS_D0 = b"3+26+0.034+0+0+0.93+246.3+2.65+11.0+1.18+100.83+0.900+10.8\r\n"
+ATMOS_D1 = b"3+0.2+1.7+0-0.38-0.86+2.65\r\n"
+
+
+def test_a_late_page_is_not_taken_for_the_next_one(script):
+    """D0 was asked twice and answers twice; a reply does not say which page it is."""
+    steps = script(
+        *ATMOS_BEGINS,
+        (b"3D0!", b""),
+        (b"3D0!", ATMOS_D0),
+        (b"", ATMOS_D0),
+        (b"3D1!", ATMOS_D1),
+    )
+
+    found = {one.key: one.value for one in steps.run(Sdi12Driver(ATMOS, "3").poll())}
+
+    assert found["rain"] == Decimal("0.034")
+    assert found["wind_north"] == Decimal("-0.38")
+
+
+@pytest.mark.parametrize(("bad", "reason"), [(b"", "timeout"), (b"3+0.2+1.7x\r\n", "bad frame")])
+def test_a_page_that_cannot_be_had_costs_only_its_own_fields(script, bad, reason):
+    """The rain on the first page is out of the gauge: it must not be lost with the second."""
+    steps = script(*ATMOS_BEGINS, (b"3D0!", ATMOS_D0), *((b"3D1!", bad),) * 3)
+
+    found = {one.key: one for one in steps.run(Sdi12Driver(ATMOS, "3").poll())}
+
+    assert found["rain"].value == Decimal("0.034")
+    assert found["wind_north"] == Reading("wind_north", None, reason)
+
+
 def test_two_identifications_that_differ_are_not_believed(script):
     """A wrong serial number would end a deployment."""
     driver = Sdi12Driver(TEROS, "1")

@@ -38,6 +38,21 @@ def test_a_sentinel_of_a_talker_is_missing():
     assert Reading("MWV.speed", None, "sensor fault") in found
 
 
+def test_a_sentinel_of_one_property_of_a_talker_is_missing():
+    """The catalogue names properties, the line has keys."""
+    sentinel = Sentinel(
+        value=Decimal("99.99"), reason="sensor fault", properties=["wind_speed_max"]
+    )
+    model = msgspec.structs.replace(STATION, sentinel=[sentinel])
+
+    found = NmeaTalker(model).read(starred(b"WIMWV,90,R,99.99,M,A"))
+
+    assert found == [
+        Reading("MWV.angle", Decimal(90)),
+        Reading("MWV.speed", None, "sensor fault"),
+    ]
+
+
 def test_a_damaged_sentence_is_refused():
     with pytest.raises(ChecksumError):
         NmeaTalker(STATION).read(b"$WIMWV,283,R,0.1,M,A*37")
@@ -51,7 +66,7 @@ def test_a_counter_line_gives_each_key_once():
 
 
 @pytest.mark.parametrize(
-    ("address", "heard"), [("7", True), ("007", True), ("", True), ("8", False)]
+    ("address", "heard"), [("7", True), ("007", True), ("", True), ("8", False), ("0", False)]
 )
 def test_a_line_belongs_to_the_unit_it_names(address, heard):
     found = LineTalker(COUNTER, address).read(starred(b"SALT,007,42,17,36.4"))

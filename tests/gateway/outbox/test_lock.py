@@ -33,6 +33,12 @@ def test_a_process_that_was_killed_holds_nothing(tmp_path):
     DataDirLock(tmp_path).close()
 
 
+def test_a_full_disk_does_not_hinder_locking(tmp_path):
+    """What is wrong then is told when the outbox is opened, with its remedy."""
+    (tmp_path / "lock").symlink_to("/dev/full")
+    DataDirLock(tmp_path).close()
+
+
 def test_a_folder_that_cannot_be_made_names_the_remedy(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"cannot be written: .*gateway\.data_dir"):

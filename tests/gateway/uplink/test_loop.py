@@ -322,6 +322,28 @@ def test_a_bug_in_the_thread_is_logged_and_does_not_end_it(
     assert "RuntimeError: a bug" in capsys.readouterr().out
 
 
+def test_a_bug_while_the_broker_is_away_does_not_end_the_thread(
+    gateway, broker, ear, until, monkeypatch, capsys
+):
+    uplink, outbox, clock, _ = gateway
+    real, bugs = outbox.seal, []
+
+    def broken_once():
+        monkeypatch.setattr(outbox, "seal", real)
+        bugs.append(1)
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(outbox, "seal", broken_once)
+    ear.answer = True
+    broker.kill()
+    measure(outbox, clock)
+    uplink.start()
+    until(lambda: bugs)
+    broker.start()
+    until(lambda: outbox.figures().sealed == 1 and outbox.figures().unconfirmed == 0)
+    assert "RuntimeError: a bug" in capsys.readouterr().out
+
+
 def test_a_disk_that_refuses_does_not_end_the_connection(gateway, ear, until, capsys):
     uplink, outbox, clock, book = gateway
     ear.answer = True

@@ -1,0 +1,140 @@
+"""What gateway.toml may say: each mistake is one line that names the file, the place, the remedy."""
+
+import pytest
+
+from gateway.config import load
+from wire.errors import ConfigError
+
+TEXT = """
+[gateway]
+id = "kubuqi-dune"
+site = "kubuqi-north"
+[[thing]]
+id = "dune-1"
+name = "Dune 1"
+{thing}
+[[bus]]
+id = "one"
+port = "/dev/ttyUSB0"
+protocol = "{protocol}"
+  [[bus.sensor]]
+  id = "a"
+  thing = "dune-1"
+  model = "{model}"
+  {sensor}
+{more}
+"""
+SENSOR = """
+  [[bus.sensor]]
+  id = "b"
+  thing = "dune-1"
+  model = "{model}"
+  {sensor}
+"""
+BUS = """
+[[bus]]
+id = "{id}"
+port = "{port}"
+protocol = "sdi12"
+  [[bus.sensor]]
+  id = "b"
+  thing = "dune-1"
+  model = "METER TEROS 12"
+  address = "1"
+"""
+SDI12 = {"protocol": "sdi12", "model": "METER TEROS 12"}
+MODBUS = {"protocol": "modbus", "model": "Renke RS-FSXCS"}
+NMEA = {"protocol": "nmea0183", "model": "NMEA 0183 weather station"}
+COUNTER = {"protocol": "line", "model": "Saltation counter, ASCII"}
+
+
+def loaded(tmp_path, *, protocol, model, sensor='address = "1"', thing="", more=""):
+    path = tmp_path / "dune.toml"
+    text = TEXT.format(protocol=protocol, model=model, sensor=sensor, thing=thing, more=more)
+    path.write_text(text, encoding="utf-8")
+    return load(path)
+
+
+def second(sort, sensor):
+    return SENSOR.format(model=sort["model"], sensor=sensor)
+
+
+def test_a_file_in_another_encoding_is_told(tmp_path):
+    path = tmp_path / "dune.toml"
+    path.write_bytes(TEXT.encode() + "# Düne".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"dune\.toml: is no text in UTF-8"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("sort", "sensor", "told"),
+    [
+        (SDI12, "", "bus 'one', sensor 'a': address '' is no SDI-12 address"),
+        (SDI12, 'address = "10"', "address '10' is no SDI-12 address"),
+        (MODBUS, "", "address '' is no Modbus address: give a number from 1 to 247"),
+        (MODBUS, 'address = "0"', "address '0' is no Modbus address"),
+    ],
+)
+def test_an_address_that_cannot_be_is_refused(tmp_path, sort, sensor, told):
+    with pytest.raises(ConfigError, match=rf"dune\.toml: .*{told}"):
+        loaded(tmp_path, **sort, sensor=sensor)
+
+
+@pytest.mark.parametrize(
+    ("sort", "sensors", "told"),
+    [
+        (SDI12, ('address = "1"', 'address = "1"'), "'a' and 'b' share the address '1'"),
+        (MODBUS, ('address = "1"', 'address = "01"'), "'a' and 'b' share the address '01'"),
+        (COUNTER, ('address = "7"', 'address = "007"'), "'a' and 'b' share the address '007'"),
+        (COUNTER, ('address = "7"', ""), "'b': sensors that share a line need an address each"),
+        (NMEA, ("", ""), "NMEA 0183 does not say who talks: give each station a bus of its own"),
+    ],
+)
+def test_no_answer_and_no_line_may_belong_to_two_sensors(tmp_path, sort, sensors, told):
+    """It would be stored twice, under two names."""
+    with pytest.raises(ConfigError, match=rf"dune\.toml: .*{told}"):
+        loaded(tmp_path, **sort, sensor=sensors[0], more=second(sort, sensors[1]))
+
+
+def test_one_talker_alone_needs_no_address(tmp_path):
+    for sort in (COUNTER, NMEA):
+        assert loaded(tmp_path, **sort, sensor="").bus[0].sensor[0].address == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ('[[thing]]\nid = "dune-1"\nname = "again"', "thing 'dune-1' is there twice"),
+        (BUS.format(id="one", port="/dev/ttyUSB1"), "bus 'one' is there twice"),
+        (BUS.format(id="two", port="/dev/ttyUSB0"), "port '/dev/ttyUSB0' is there twice"),
+        (BUS.format(id="two", port="p").replace('"b"', '"a"'), "sensor 'dune-1/a' is there twice"),
+    ],
+)
+def test_what_is_there_twice_is_refused(tmp_path, more, told):
+    with pytest.raises(ConfigError, match=rf"dune\.toml: {told}; give each its own"):
+        loaded(tmp_path, **SDI12, more=more)
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("interval_s = inf", "interval_s: Expected `float` <= 31622400.0"),
+        (f'serial = "{"9" * 201}"', "serial: Expected `str` of length <= 200"),
+    ],
+)
+def test_a_value_that_no_inventory_or_schedule_could_hold_is_refused(tmp_path, key, told):
+    """The server would refuse the whole inventory, and with it every reading."""
+    with pytest.raises(ConfigError, match=rf"dune\.toml:\d+: bus\[0\]\.sensor\[0\]\.{told}"):
+        loaded(tmp_path, **SDI12, sensor=f'address = "1"\n  {key}')
+
+
+def test_a_baud_rate_of_zero_is_refused(tmp_path):
+    more = BUS.format(id="two", port="p").replace('"sdi12"', '"sdi12"\nbaud = 0')
+    with pytest.raises(ConfigError, match=r"dune\.toml:\d+: bus\[1\]\.baud: Expected `int` >= 300"):
+        loaded(tmp_path, **SDI12, more=more)
+
+
+def test_a_name_with_a_line_end_is_refused(tmp_path):
+    """It would become part of topics and series names."""
+    with pytest.raises(ConfigError, match=r"dune\.toml:\d+: thing\[1\]\.id"):
+        loaded(tmp_path, **SDI12, more='[[thing]]\nid = "dune-2\\n"\nname = "Dune 2"')
