@@ -114,8 +114,12 @@ def _run(args: argparse.Namespace) -> int:
     from gateway.app import STOPPED, build  # noqa: PLC0415 - see the module's docstring
 
     # Blocked before the first thread starts, so that it is this one that takes them, when it waits.
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    app = build(load(args.config), str(args.config), args.absent_ports)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        app = build(load(args.config), str(args.config), args.absent_ports)
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        raise
     try:
         app.start()
         signal.sigwait(STOP_SIGNALS)

@@ -128,6 +128,16 @@ def test_run_without_its_port_exits_with_2(config_of, tmp_path, capsys):
     assert told.count("\n") == 1
 
 
+def test_a_failed_start_leaves_no_signal_blocked(tmp_path, capsys):
+    """Else whatever the caller starts next could not be stopped."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    assert cli.main(["run", "--config", str(tmp_path / "absent.toml")]) == 2
+
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    capsys.readouterr()
+
+
 def test_run_waits_for_its_port_when_told_to(config_of, broker, ear, run, until):
     config_of(port=broker.port, serial="/dev/ttyUSB77")
     process = run("run", "--absent-ports", "retry")
