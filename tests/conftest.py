@@ -11,11 +11,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.local_mosquitto import LocalMosquitto
 from deploy.ports import wait_until
 
 ROOT = Path(__file__).parent.parent
+
+# A busy machine is no finding: an example may take its time.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def _must_not_skip() -> bool:

@@ -86,6 +86,7 @@ class Consumer:
         self._stopping.set()
         self._client.disconnect()
         self._client.loop_stop()
+        self._client.reinitialise()  # closes its sockets now, not when the collector comes
         self._subscribed = False
 
     def acknowledge(self, delivery: Delivery) -> None:

@@ -95,6 +95,7 @@ class Client:
     def close(self):
         self._mqtt.disconnect()
         self._mqtt.loop_stop()
+        self._mqtt.reinitialise()  # closes its sockets now, not when the collector comes
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,7 @@ def gateway(app) -> Iterator[mqtt.Client]:
     yield peer
     peer.disconnect()
     peer.loop_stop()
+    peer.reinitialise()  # closes its sockets now, not when the collector comes
 
 
 def inventory():

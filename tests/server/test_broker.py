@@ -42,6 +42,7 @@ def connect(broker):
     for client in clients:
         client.disconnect()
         client.loop_stop()
+        client.reinitialise()  # closes its sockets now, not when the collector comes
 
 
 def wait_until(condition, timeout_s=30.0):

@@ -187,6 +187,7 @@ class Gateway:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        self._client.reinitialise()  # closes its sockets now, not when the collector comes
 
     def _on_message(self, _client, _userdata, message) -> None:
         self.receipts.append(messages.decode(message.payload, messages.Receipt))
