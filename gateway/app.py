@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
@@ -13,11 +14,11 @@ import structlog
 from gateway.buses.port_errors import serial_ports
 from gateway.buses.runner import BusRunner
 from gateway.clock import Clock
-from gateway.config import BusSection, Config
+from gateway.config import BusSection, Config, OutboxSection
 from gateway.errors import BusError, StoreError
 from gateway.health import Health
 from gateway.inventory import Identity, InventoryBook
-from gateway.outbox import DataDirLock, Outbox
+from gateway.outbox import Budget, DataDirLock, Outbox
 from gateway.readings import Observation
 from gateway.uplink import Link, Uplink, UplinkSettings
 from wire.errors import ConfigError
@@ -52,6 +53,7 @@ class Recorder:
         self._outbox = outbox
         self._lock = Lock()
         self._waiting: list[Observation] = []
+        self._noted = 0
         self.dropped = 0
 
     def __call__(self, observations: list[Observation]) -> None:
@@ -69,6 +71,7 @@ class Recorder:
             self._waiting = []
             if failing:
                 _log.info(APPEND_RECOVERED, count=len(batch))
+            self._note_dropped()
 
     def close(self) -> None:
         """Keep what still waits: the disk may have room again. What it refuses is lost."""
@@ -83,6 +86,13 @@ class Recorder:
         if surplus:
             self._drop(surplus)
         self._waiting = batch[surplus:]
+
+    def _note_dropped(self) -> None:
+        """Keep the count where the technician looks; what it could not be told of now stays due."""
+        if self.dropped > self._noted:
+            with suppress(StoreError):
+                self._outbox.count_dropped(self.dropped - self._noted)
+                self._noted = self.dropped
 
     def _drop(self, count: int) -> None:
         self.dropped += count
@@ -116,7 +126,9 @@ class App:
 
     def _build(self, config: Config, data_dir: Path, password: str | None) -> None:
         clock = Clock(config.clock.trust)
-        self.outbox = Outbox(data_dir, clock, config.clock.hold_s)
+        self.outbox = Outbox(
+            data_dir, clock, config.clock.hold_s, budget=outbox_budget(config.outbox)
+        )
         self._steps.append(Step("outbox", self.outbox.close, 0.5))
         self._book = InventoryBook(config, self.outbox)
         self._uplink = Uplink(
@@ -193,6 +205,11 @@ def uplink_settings(config: Config, password: str | None) -> UplinkSettings:
         password=password,
     )
     return UplinkSettings(link, section.batch_every_s, section.heartbeat_s)
+
+
+def outbox_budget(section: OutboxSection) -> Budget:
+    """Read how much the outbox may keep."""
+    return Budget(int(section.keep_days * 86_400_000), int(section.max_mb * 1_000_000))
 
 
 def build(config: Config, source: str, absent_ports: AbsentPorts = "exit") -> App:

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -17,9 +17,16 @@ from gateway.config import Config, load
 from gateway.errors import GatewayError, SensorError
 from wire.errors import ConfigError
 
+if TYPE_CHECKING:
+    from gateway.app import App
+
 PROGRAM = "saxaul-gateway"
 DEFAULT_CONFIG = Path("/etc/saxaul/gateway.toml")
 CRASHED = "command_failed"
+
+STARTING_ANEW = "outbox_damaged_starting_anew"
+# How often `run` looks whether its outbox has met damage.
+WATCH_S = 1.0
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -115,18 +122,30 @@ def _run(args: argparse.Namespace) -> int:
 
     # Blocked before the first thread starts, so that it is this one that takes them, when it waits.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    try:
-        app = build(load(args.config), str(args.config), args.absent_ports)
-    except BaseException:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        raise
-    try:
-        app.start()
-        signal.sigwait(STOP_SIGNALS)
-    finally:
-        app.stop()
+    while True:
+        try:
+            app = build(load(args.config), str(args.config), args.absent_ports)
+        except BaseException:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            raise
+        try:
+            app.start()
+            stopped = _wait(app)
+        finally:
+            app.stop()
+        if stopped:
+            break
+        _log.error(STARTING_ANEW)  # opening the outbox again salvages it
     _log.info(STOPPED)
     return EXIT_OK
+
+
+def _wait(app: "App") -> bool:
+    """Wait for a signal to stop, which gives True, or for damage, which gives False."""
+    while not signal.sigtimedwait(STOP_SIGNALS, WATCH_S):
+        if app.outbox.is_damaged:
+            return False
+    return True
 
 
 def _outbox(args: argparse.Namespace) -> int:
@@ -144,13 +163,18 @@ def _outbox(args: argparse.Namespace) -> int:
 def _backfill(args: argparse.Namespace) -> int:
     from rich.progress import Progress  # noqa: PLC0415 - see the module's docstring
 
+    from gateway.app import outbox_budget  # noqa: PLC0415
     from gateway.backfill import backfill  # noqa: PLC0415
     from gateway.clock import Clock  # noqa: PLC0415
     from gateway.outbox import DataDirLock, Outbox  # noqa: PLC0415
 
     config = load(args.config)
     data_dir, clock = Path(config.gateway.data_dir), Clock(config.clock.trust)
-    with DataDirLock(data_dir), Outbox(data_dir, clock, config.clock.hold_s) as outbox:
+    budget = outbox_budget(config.outbox)
+    with (
+        DataDirLock(data_dir),
+        Outbox(data_dir, clock, config.clock.hold_s, budget=budget) as outbox,
+    ):
         size = args.file.stat().st_size if args.file.is_file() else None
         with Progress() as bar:
             task = bar.add_task(config.gateway.id, total=size)

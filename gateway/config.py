@@ -57,6 +57,18 @@ class UplinkSection(_Section, frozen=True, kw_only=True):
     heartbeat_s: Seconds = 60.0
 
 
+class OutboxSection(_Section, frozen=True, kw_only=True):
+    """How much is kept on this gateway's disk.
+
+    Batches that the server has confirmed are kept for `keep_days`, so that a server restored from a
+    backup can ask for them. Above `max_mb` (10^6 bytes) the oldest confirmed batches go first; only
+    when none is left the oldest unconfirmed ones, which are then reported as lost.
+    """
+
+    keep_days: Annotated[float, msgspec.Meta(gt=0, le=3660)] = 30.0
+    max_mb: Annotated[float, msgspec.Meta(ge=1, le=10_000_000)] = 2000.0
+
+
 class ThingSection(_Section, frozen=True, kw_only=True):
     """A station: a place where sensors stand. Degrees WGS 84, metres."""
 
@@ -98,6 +110,7 @@ class Config(_Section, frozen=True, kw_only=True):
     gateway: GatewaySection
     uplink: UplinkSection = UplinkSection()
     clock: ClockSection = ClockSection()
+    outbox: OutboxSection = OutboxSection()
     thing: Annotated[list[ThingSection], msgspec.Meta(min_length=1)]
     bus: Annotated[list[BusSection], msgspec.Meta(min_length=1)]
 

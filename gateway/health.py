@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -43,15 +44,20 @@ class Health:
         self._started_ms = clock.mono_ms()
         self._software = software()
 
-    def status(self, state: str, figures: OutboxFigures) -> Status:
-        """Describe the gateway now; `state` is "online" or "offline"."""
+    def status(
+        self, state: str, figures: OutboxFigures, past: Sequence[OutboxFigures] = ()
+    ) -> Status:
+        """Describe the gateway now; `state` is "online" or "offline".
+
+        `past` are the last figures of epochs whose outboxes were damaged and replaced.
+        """
         now_ms = self._clock.mono_ms()
         return Status(
             state=state,
             at=self._clock.wall_of(now_ms),
             software=self._software,
             clock=self._clock.source(),
-            outbox=[figures],
+            outbox=[figures, *past],
             uptime_s=(now_ms - self._started_ms) / 1000,
             rss_mb=rss_mb(),
         )

@@ -52,38 +52,49 @@ class InventoryBook:
     """
 
     def __init__(self, config: Config, notes: Notes) -> None:
-        """Read what earlier runs found out; raises StoreError."""
+        """Prepare; what earlier runs found out is read when it is first needed."""
         self._config = config
         self._notes = notes
         self._lock = Lock()
         self._models = {f"{s.thing}/{s.id}": s.model for _, s, _ in config.sensors()}
-        kept = msgspec.json.decode(notes.meta(_IDENTITIES) or "{}", type=dict[str, Known])
-        self._known = {
-            name: one for name, one in kept.items() if self._models.get(name) == one.model
-        }
+        self._known: dict[str, Known] | None = None
 
     def identified(self, thing: str, sensor_id: str, identity: Identity) -> bool:
-        """Take note of what a sensor said of itself; tell whether that is new."""
+        """Note what a sensor said of itself; tell whether that is new; raises StoreError."""
         name = f"{thing}/{sensor_id}"
         found = Known(self._models[name], identity.serial.strip(), identity.firmware.strip())
         with self._lock:
-            if self._known.get(name) == found:
+            known = self._remembered()
+            if known.get(name) == found:
                 return False
-            self._known[name] = found
-            self._notes.set_meta({_IDENTITIES: msgspec.json.encode(self._known).decode()})
+            known[name] = found
+            self._notes.set_meta({_IDENTITIES: msgspec.json.encode(known).decode()})
         return True
 
     def current(self) -> Inventory:
-        """Compose the inventory; its `rev` is one more than the last when anything differs."""
+        """Compose the inventory; its `rev` is one more than the last when anything differs.
+
+        Raises StoreError.
+        """
         with self._lock:
+            known = self._remembered()
             kept = self._notes.meta(_INVENTORY)
             last = msgspec.json.decode(kept, type=Inventory) if kept else None
             rev = last.rev if last else 0
-            now = compose(self._config, self._known, rev)
+            now = compose(self._config, known, rev)
             if now != last:
-                now = compose(self._config, self._known, rev + 1)
+                now = compose(self._config, known, rev + 1)
                 self._notes.set_meta({_INVENTORY: msgspec.json.encode(now).decode()})
             return now
+
+    def _remembered(self) -> dict[str, Known]:
+        """Read the identities once the outbox can be read; the caller holds the lock."""
+        if self._known is None:
+            kept = msgspec.json.decode(self._notes.meta(_IDENTITIES) or "{}", type=dict[str, Known])
+            self._known = {
+                name: one for name, one in kept.items() if self._models.get(name) == one.model
+            }
+        return self._known
 
 
 def compose(config: Config, known: Mapping[str, Known], rev: int) -> Inventory:

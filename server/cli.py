@@ -11,13 +11,19 @@ from pathlib import Path
 from types import FrameType
 
 import structlog
+from sqlalchemy import Engine
 
 from server import logs
 from server.app import build
 from server.db.engine import describe, open_engine
-from server.db.migrate import upgrade
-from server.errors import ServerError
+from server.db.migrate import is_current, upgrade
+from server.errors import ServerError, StoreError
+from server.ingest.service import wall_clock_ms
+from server.ledger.account import read_account, read_gateways
+from server.ledger.sentences import lines
+from server.ledger.series import DEFAULT_DAYS, MAX_DAYS, Span
 from server.settings import Overrides, Settings, example, is_loopback, load, mqtt_password
+from server.store.engines import store_for
 from wire.errors import ConfigError
 
 OK, BUG, MENDABLE = 0, 1, 2
@@ -30,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns 0, 2 for what a person can mend, or 1 for a bug."""
     arguments = _parser().parse_args(argv)
     logs.configure()
-    commands = {"run": _run, "migrate": _migrate, "config": _config}
+    commands = {"run": _run, "migrate": _migrate, "config": _config, "ledger": _ledger}
     try:
         return commands[arguments.command](arguments)
     except (ConfigError, ServerError) as error:
@@ -51,7 +57,16 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="migrate the database, then serve until stopped")
     migrate = commands.add_parser("migrate", help="bring the database to this program's schema")
     commands.add_parser("config", help="print a commented server.toml")
-    for command in (run, migrate):
+    ledger = commands.add_parser("ledger", help="tell how complete each gateway's data are")
+    ledger.add_argument("--gateway", metavar="ID", help="only this one")
+    ledger.add_argument(
+        "--days",
+        type=_days,
+        default=DEFAULT_DAYS,
+        metavar="N",
+        help=f"how far back to look for gaps of series, up to {MAX_DAYS} (default: %(default)s)",
+    )
+    for command in (run, migrate, ledger):
         command.add_argument("--config", type=Path, metavar="FILE", help="server.toml")
         command.add_argument("--database-url", metavar="URL", help="in place of database.url")
     run.add_argument("--http-port", type=_port, metavar="PORT", help="in place of http.port")
@@ -68,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"'{text}' is not a port: write 0 to 65535")
+    return int(text)
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_DAYS:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of days: write 1 to {MAX_DAYS}")
     return int(text)
 
 
@@ -137,6 +158,34 @@ def _migrate(arguments: argparse.Namespace) -> int:
     if found.warning:
         print(f"saxaul-server: {found.warning}", file=sys.stderr)
     return OK
+
+
+def _ledger(arguments: argparse.Namespace) -> int:
+    engine = open_engine(_settings(arguments).database.url)
+    try:
+        if not is_current(engine):
+            raise StoreError(
+                "the database's schema is not this program's: run saxaul-server migrate"
+            )
+        _print_ledger(engine, arguments.gateway, arguments.days)
+    finally:
+        engine.dispose()
+    return OK
+
+
+def _print_ledger(engine: Engine, only: str | None, days: int) -> None:
+    now_ms = wall_clock_ms()
+    span = Span(now_ms - days * 86_400_000, now_ms, now_ms)
+    with engine.connect() as connection:
+        gateways = read_gateways(connection)
+        if only is not None and only not in gateways:
+            known = ", ".join(gateways) or "none yet"
+            raise ConfigError(f"--gateway '{only}'", f"no such gateway; known are: {known}")
+        for gateway in [only] if only is not None else gateways:
+            account = read_account(connection, store_for(engine), gateway, span)
+            print(*(lines(account) if account else ()), sep="\n")
+    if not gateways:
+        print("No gateway has been heard of yet.")
 
 
 def _config(_: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The messages beside batches: inventory, status and receipt, as JSON."""
+"""The messages beside batches: inventory, status, receipt and command, as JSON."""
 
 from enum import StrEnum
 from typing import Annotated, TypeVar
@@ -6,9 +6,15 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from wire.errors import ContractError
+from wire.topics import MAX_SEQ
 
 # Limits that protect the server from a hostile or broken peer; a real inventory is a few kB.
 MAX_MESSAGE_BYTES = 256 * 1024
+# What one command may ask for: at 64 in flight some minutes of sending, a list of a few kB.
+MAX_RANGES = 500
+MAX_RESENT = 10_000
+# Ranges in an answer: what does not fit in is asked for again.
+MAX_GONE = 2_000
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}\Z")]
 DatastreamName = Annotated[
@@ -16,6 +22,9 @@ DatastreamName = Annotated[
     msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}/[a-z0-9][a-z0-9_.-]{0,62}/[a-z0-9_]{1,40}\Z"),
 ]
 Text = Annotated[str, msgspec.Meta(max_length=200)]
+Seq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+Ranges = Annotated[list[tuple[Seq, Seq]], msgspec.Meta(max_length=MAX_RANGES)]
 Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
 Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
 
@@ -90,13 +99,13 @@ class Inventory(Message, frozen=True, kw_only=True):
 
 
 class OutboxFigures(Message, frozen=True, kw_only=True):
-    """Counts of one epoch: batches sealed, not yet confirmed, refused, and observations lost."""
+    """Counts of one epoch: batches sealed, not yet confirmed, refused, and lost unconfirmed."""
 
     epoch: str
-    sealed: int = 0
-    unconfirmed: int = 0
-    refused: int = 0
-    lost: int = 0
+    sealed: Count = 0
+    unconfirmed: Count = 0
+    refused: Count = 0
+    lost: Count = 0
 
 
 class Status(Message, frozen=True, kw_only=True):
@@ -126,6 +135,39 @@ class Receipt(Message, frozen=True, kw_only=True):
     refused: list[Refusal] = []
 
 
+class CommandKind(StrEnum):
+    """What the server may ask of a gateway."""
+
+    RESEND = "resend"
+
+
+class Command(Message, frozen=True, kw_only=True):
+    """What the server asks of a gateway; a gateway says so when it does not know the kind.
+
+    "resend" asks for the batches of an epoch that are named by closed ranges of seq, also for those
+    that were confirmed.
+    """
+
+    kind: Text
+    epoch: Text = ""
+    ranges: Ranges = []
+
+
+class CommandResult(Message, frozen=True, kw_only=True):
+    """What a gateway made of a command; `reason` says why it did not do it.
+
+    For "resend": `again` counts the batches that will be sent, `gone` names those that it no longer
+    has.
+    """
+
+    kind: Text
+    ok: bool
+    reason: Text = ""
+    epoch: Text = ""
+    again: Count = 0
+    gone: Annotated[list[tuple[Seq, Seq]], msgspec.Meta(max_length=MAX_GONE)] = []
+
+
 M = TypeVar("M", bound=Message)
 
 
@@ -144,6 +186,13 @@ def decode(payload: bytes, kind: type[M]) -> M:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ContractError(f"not a valid {kind.__name__.lower()}: {error}") from None
+
+
+def check_ranges(found: list[tuple[int, int]]) -> None:
+    """Raise ContractError for a range that names no batch."""
+    for first, last in found:
+        if not 1 <= first <= last <= MAX_SEQ:
+            raise ContractError(f"{first} to {last} is no range of sequence numbers")
 
 
 def ranges(seqs: list[int]) -> list[tuple[int, int]]:

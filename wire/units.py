@@ -6,6 +6,7 @@ decimals, so that a converted decimal stays a decimal.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
 from wire.errors import ContractError
 
@@ -81,3 +82,73 @@ def convert(value: Decimal, source: str, target: str) -> Decimal:
             f"cannot convert {old.dimension} '{source}' to {new.dimension} '{target}'"
         )
     return (value * old.factor + old.offset - new.offset) / new.factor
+
+
+@dataclass(frozen=True, slots=True)
+class SenmlUnit:
+    """A SenML unit name: one of it is `factor` of the UCUM code."""
+
+    code: str
+    factor: Fraction = Fraction(1)
+
+
+# The SenML units registry (RFC 8428, 12.1) and its secondary units (RFC 8798), as far as we have
+# the dimension. `%` is the registry's old name of the plain ratio, not percent.
+SENML_UNITS: dict[str, SenmlUnit] = {
+    "/": SenmlUnit("1"),
+    "%": SenmlUnit("1"),
+    "/100": SenmlUnit("1", Fraction(1, 100)),
+    "/1000": SenmlUnit("1", Fraction(1, 1000)),
+    "ppm": SenmlUnit("1", Fraction(1, 10**6)),
+    "%RH": SenmlUnit("%"),
+    "%EL": SenmlUnit("%"),
+    "count": SenmlUnit("{count}"),
+    "Cel": SenmlUnit("Cel"),
+    "K": SenmlUnit("K"),
+    "Pa": SenmlUnit("Pa"),
+    "hPa": SenmlUnit("Pa", Fraction(100)),
+    "m/s": SenmlUnit("m/s"),
+    "km/h": SenmlUnit("m/s", Fraction(1000, 3600)),
+    "m/h": SenmlUnit("m/s", Fraction(1, 3600)),
+    "mm/h": SenmlUnit("m/s", Fraction(1, 3600 * 1000)),
+    "deg": SenmlUnit("deg"),
+    "m": SenmlUnit("m"),
+    "mm": SenmlUnit("m", Fraction(1, 1000)),
+    "cm": SenmlUnit("m", Fraction(1, 100)),
+    "km": SenmlUnit("m", Fraction(1000)),
+    "s": SenmlUnit("s"),
+    "ms": SenmlUnit("s", Fraction(1, 1000)),
+    "min": SenmlUnit("s", Fraction(60)),
+    "h": SenmlUnit("s", Fraction(3600)),
+    "W/m2": SenmlUnit("W/m2"),
+    "S/m": SenmlUnit("S/m"),
+    "lx": SenmlUnit("lx"),
+    "dB": SenmlUnit("dB"),
+    "Bspl": SenmlUnit("dB", Fraction(10)),
+    "kg/m3": SenmlUnit("ug/m3", Fraction(10**9)),
+    "ug/m3": SenmlUnit("ug/m3"),
+    "pH": SenmlUnit("[pH]"),
+    "J": SenmlUnit("J"),
+    "Wh": SenmlUnit("J", Fraction(3600)),
+    "kWh": SenmlUnit("J", Fraction(3600 * 1000)),
+    "V": SenmlUnit("V"),
+    "mV": SenmlUnit("V", Fraction(1, 1000)),
+}
+
+
+def convert_senml(value: Decimal, name: str, target: str) -> Fraction:
+    """Convert from a SenML unit to a UCUM code, exactly.
+
+    Raises ContractError for a name or code that we do not know, or of another dimension.
+    """
+    source = SENML_UNITS.get(name)
+    if source is None:
+        raise ContractError(f"unknown SenML unit '{name[:40]}'")
+    old, new = unit(source.code), unit(target)
+    if old.dimension != new.dimension:
+        raise ContractError(
+            f"cannot convert {old.dimension} '{name}' to {new.dimension} '{target}'"
+        )
+    in_old = Fraction(value) * source.factor
+    in_base = in_old * Fraction(old.factor) + Fraction(old.offset) - Fraction(new.offset)
+    return in_base / Fraction(new.factor)

@@ -1,6 +1,7 @@
 """The outbox: a reading exists once it is in this file, until the server has confirmed it."""
 
 from gateway.outbox.lock import DataDirLock
+from gateway.outbox.retention import Budget
 from gateway.outbox.store import Candidate, Outbox
 
-__all__ = ["Candidate", "DataDirLock", "Outbox"]
+__all__ = ["Budget", "Candidate", "DataDirLock", "Outbox"]

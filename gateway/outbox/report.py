@@ -11,6 +11,8 @@ from sqlite3 import Connection
 from rich.console import Console
 from rich.table import Table
 
+from gateway.outbox.history import Salvage, read_salvages
+from gateway.outbox.retention import DROPPED, Lost, read_lost
 from gateway.outbox.schema import FILE_NAME, open_readonly, store_errors
 from wire import batch as codec
 from wire.batch import Sample
@@ -44,6 +46,9 @@ class Report:
     sealed: int
     states: dict[str, int]
     pending: int
+    lost: Lost
+    dropped: int
+    salvages: list[Salvage]
     newest: list[BatchLine]
     values: dict[str, Sample]
 
@@ -53,7 +58,7 @@ def read(data_dir: Path, newest: int) -> Report:
     path = data_dir / FILE_NAME
     with closing(open_readonly(path)) as db, store_errors(path):
         db.execute("BEGIN")  # one view of all tables
-        meta = dict(db.execute("SELECT key, value FROM meta WHERE key IN ('epoch', 'sealed')"))
+        meta = dict(db.execute("SELECT key, value FROM meta"))
         rows = db.execute(
             "SELECT seq, state, count, bytes, clock, first_ms, last_ms, reason FROM batch"
             " ORDER BY seq DESC LIMIT ?",
@@ -65,6 +70,9 @@ def read(data_dir: Path, newest: int) -> Report:
             sealed=int(meta["sealed"]),
             states=dict(db.execute("SELECT state, count(*) FROM batch GROUP BY state")),
             pending=db.execute("SELECT count(*) FROM pending").fetchone()[0],
+            lost=read_lost(db),
+            dropped=int(meta.get(DROPPED, "0")),
+            salvages=read_salvages(db),
             newest=[BatchLine(*row) for row in rows],
             values=_last_values(db),
         )
@@ -105,10 +113,34 @@ def show(report: Report, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    for line in _warnings(report):
+        console.print(line, style="bold red", highlight=False, soft_wrap=True)
     if report.newest:
         console.print(_batch_table(report.newest))
     if report.values:
         console.print(_value_table(report.values))
+
+
+def _warnings(report: Report) -> Iterator[str]:
+    """Say what a technician must know: what is gone, and which files to look at."""
+    lost = report.lost
+    if lost.first_ms is not None and lost.last_ms is not None:
+        yield (
+            f"Lost: {lost.observations} observations in {lost.batches} batches, measured between "
+            f"{_utc(lost.first_ms)} and {_utc(lost.last_ms)}, were removed before the server "
+            "confirmed them, for the size budget was gone: see to the link, or raise outbox.max_mb"
+        )
+    if report.dropped:
+        yield (
+            f"Dropped: {report.dropped} observations gave way in memory while the disk took "
+            "nothing: see to its free space (df)"
+        )
+    for one in report.salvages:
+        yield (
+            f"Damaged: on {_utc(one.at_ms)} the outbox was set aside as {one.file} ({one.reason}); "
+            f"{one.observations} observations were carried over, {one.unreadable} batches or rows "
+            "could not be read; keep the file until the server has all, then delete it"
+        )
 
 
 def _batch_table(lines: list[BatchLine]) -> Table:

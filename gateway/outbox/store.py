@@ -4,17 +4,32 @@
 """
 
 import secrets
+import shutil
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+
+import structlog
 
 from gateway.clock import Clock
 from gateway.errors import StoreError
-from gateway.outbox.schema import FILE_NAME, open_writable, store_errors, transaction
+from gateway.outbox import retention
+from gateway.outbox.history import read_past
+from gateway.outbox.recall import Recalled, recall
+from gateway.outbox.retention import Budget
+from gateway.outbox.salvage import condemn, open_or_salvage
+from gateway.outbox.schema import (
+    CLEAN,
+    FILE_NAME,
+    DamagedError,
+    NoRoomError,
+    store_errors,
+    transaction,
+)
 from gateway.outbox.sealing import ClockState, Row, Sealed, release, seal
 from gateway.readings import Observation
 from wire.batch import Sample, representable
@@ -23,17 +38,30 @@ from wire.quality import Flag
 
 # What one batch takes of what is pending: bounds the memory that sealing needs (about 4 MB).
 SEAL_LIMIT = 5_000
-# How long confirmed batches are kept, so that a server restored from a backup can ask for them.
-KEEP_CONFIRMED_MS = 30 * 86_400_000
-KEEP_CONFIRMED_BYTES = 2_000_000_000
-# Batches removed in one transaction, so that a long prune does not keep readings waiting.
-_PRUNE_LIMIT = 200
+# While the file cannot be opened for want of room, how often it is tried again.
+REOPEN_MS = 10_000
+# With less than this free on the disk, confirmed batches make room inside the file.
+RESERVE_BYTES = 32_000_000
+
+OPEN_POSTPONED = "outbox_waits_for_room"
+OPENED = "outbox_opened"
+CONFIRMED_DROPPED = "confirmed_batches_dropped_for_room"
+UNCONFIRMED_LOST = "unconfirmed_batches_lost"
+
+_log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 _INSERT = (
     "INSERT INTO pending (boot, mono_ms, wall_ms, clock, datastream, value, flag, reason)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _KIND = "boot = ? AND clock = ? AND mono_ms <= ?"
+
+
+def free_bytes(folder: Path) -> int:
+    """Tell how much the disk can still take."""
+    return shutil.disk_usage(folder).free
 
 
 def new_epoch() -> str:
@@ -59,19 +87,57 @@ class Outbox:
         clock: Clock,
         hold_s: float,
         epoch_source: Callable[[], str] = new_epoch,
+        budget: Budget = Budget(),  # noqa: B008 - frozen
     ) -> None:
-        """Open or make the file; raises StoreError. `hold_s`: how long to wait for a clock."""
+        """Open or make the file, salvage a damaged one. `hold_s`: how long to wait for a clock.
+
+        A file that is there but cannot be opened now, for want of room, is tried again with each
+        use. Raises StoreError for all else, and for a file that cannot be made.
+        """
         self.path = data_dir / FILE_NAME
+        self.epoch = ""
         self._clock = clock
         self._hold_ms = int(hold_s * 1000)
-        self._db = open_writable(self.path, epoch_source)
+        self._epoch_source = epoch_source
+        self._budget = budget
         self._lock = Lock()  # guards the connection
         self._sealing = Lock()  # one sealer; the encoding itself leaves the connection free
-        self.epoch = self.meta("epoch") or ""
+        self._db: sqlite3.Connection | None = None
+        self._closed = self._damaged = False
+        self._reopen_at_ms = 0
+        self._hindrance = ""
+        try:
+            self._open()
+        except NoRoomError as error:
+            if not self.path.exists():
+                raise
+            _log.error(OPEN_POSTPONED, reason=str(error), retry_s=REOPEN_MS / 1000)
+
+    def _open(self) -> sqlite3.Connection:
+        """Open the file, at most every REOPEN_MS; raises StoreError."""
+        if self._clock.mono_ms() < self._reopen_at_ms:
+            raise NoRoomError(self._hindrance)
+        try:
+            db = open_or_salvage(self.path, self._now_ms, self._epoch_source)
+        except NoRoomError as error:
+            self._hindrance = str(error)
+            self._reopen_at_ms = self._clock.mono_ms() + REOPEN_MS
+            raise
+        self.epoch = db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0]
+        if self._hindrance:
+            _log.info(OPENED, epoch=self.epoch)
+        self._db = db
+        return db
 
     def close(self) -> None:
-        """Fold the write-ahead log into the file and close it."""
+        """Fold the write-ahead log into the file, mark it as whole and close it."""
         with self._sealing, self._lock:
+            self._closed = True
+            if self._db is None:
+                return
+            if not self._damaged:  # else the next start must look
+                with suppress(sqlite3.Error):  # a full disk: the next start checks once more
+                    self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, '1')", (CLEAN,))
             self._db.close()
 
     def __enter__(self) -> Self:
@@ -92,8 +158,7 @@ class Outbox:
             (boot, one.mono_ms, one.mono_ms + offset_ms, source, one.datastream, *_stored(one))
             for one in observations
         ]
-        with self._transaction() as db:
-            db.executemany(_INSERT, rows)
+        self._with_room(lambda db: db.executemany(_INSERT, rows))
 
     def append_stamped(self, samples: Iterable[tuple[str, Sample]]) -> None:
         """Keep values of the past that carry a wall time of their own; raises StoreError."""
@@ -102,8 +167,7 @@ class Outbox:
             ("", 0, sample.time_ms, source, datastream, *_stored(sample))
             for datastream, sample in samples
         ]
-        with self._transaction() as db:
-            db.executemany(_INSERT, rows)
+        self._with_room(lambda db: db.executemany(_INSERT, rows))
 
     def seal(self, limit: int = SEAL_LIMIT) -> int:
         """Seal one batch of each kind of pending rows, of at most `limit` observations.
@@ -115,7 +179,10 @@ class Outbox:
             now = self._clock_state()
             with self._reading() as db:
                 kinds = db.execute("SELECT DISTINCT boot, clock FROM pending").fetchall()
-            return sum(self._seal_kind(boot, clock, now, limit) for boot, clock in kinds)
+            count = sum(self._seal_kind(boot, clock, now, limit) for boot, clock in kinds)
+            if count:
+                self._fit(self._budget.max_bytes)
+            return count
 
     def _clock_state(self) -> ClockState:
         clock = self._clock
@@ -133,31 +200,39 @@ class Outbox:
             rows = [Row._make(row) for row in cursor]
         if not rows:
             return 0
-        batch = seal(rows, how)
-        self._keep(batch, kind, now.mono_ms + now.offset_ms)
+        try:
+            batch = seal(rows, how)
+        except (ValueError, TypeError, ArithmeticError) as error:
+            # What was appended can be sealed: this is not what was appended. It would stop all
+            # that comes after it.
+            self._condemn()
+            raise DamagedError(self.path, f"an observation that waits: {error!r}") from error
+        now_ms = now.mono_ms + now.offset_ms
+        self._with_room(lambda db: self._keep(db, batch, kind, now_ms))
         return batch.count
 
-    def _keep(self, batch: Sealed, kind: tuple[str, str, int], now_ms: int) -> None:
+    def _keep(
+        self, db: sqlite3.Connection, batch: Sealed, kind: tuple[str, str, int], now_ms: int
+    ) -> None:
         """Put a batch in the place of the rows it was made of."""
-        with self._transaction() as db:
-            sealed = db.execute("SELECT value FROM meta WHERE key = 'sealed'").fetchone()[0]
-            seq = int(sealed) + 1
-            db.execute(
-                "INSERT INTO batch (seq, clock, count, bytes, first_ms, last_ms, sealed_at_ms)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(seq, batch.clock.value, batch.count, len(batch.payload)),
-                    *(batch.first_ms, batch.last_ms, now_ms),
-                ),
-            )
-            db.execute("INSERT INTO payload VALUES (?, ?)", (seq, batch.payload))
-            db.execute("UPDATE meta SET value = ? WHERE key = 'sealed'", (str(seq),))
-            gone = db.execute(
-                f"DELETE FROM pending WHERE {_KIND} AND id <= ?",  # noqa: S608 - constants only
-                (*kind, batch.last_id),
-            ).rowcount
-            if gone != batch.count:
-                raise StoreError(f"{self.path}: {batch.count} rows were sealed but {gone} removed")
+        sealed = db.execute("SELECT value FROM meta WHERE key = 'sealed'").fetchone()[0]
+        seq = int(sealed) + 1
+        db.execute(
+            "INSERT INTO batch (seq, clock, count, bytes, first_ms, last_ms, sealed_at_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(seq, batch.clock.value, batch.count, len(batch.payload)),
+                *(batch.first_ms, batch.last_ms, now_ms),
+            ),
+        )
+        db.execute("INSERT INTO payload VALUES (?, ?)", (seq, batch.payload))
+        db.execute("UPDATE meta SET value = ? WHERE key = 'sealed'", (str(seq),))
+        gone = db.execute(
+            f"DELETE FROM pending WHERE {_KIND} AND id <= ?",  # noqa: S608 - constants only
+            (*kind, batch.last_id),
+        ).rowcount
+        if gone != batch.count:
+            raise StoreError(f"{self.path}: {batch.count} rows were sealed but {gone} removed")
 
     # ------------------------------------------------------------ batches
 
@@ -224,38 +299,97 @@ class Outbox:
                 for one in refusals
             )
 
+    def recall(self, wanted: Sequence[tuple[int, int]], limit: int) -> Recalled:
+        """Send batches again that the server has lost, at most `limit`; raises StoreError."""
+        return self._transact(lambda db: recall(db, wanted, limit))
+
     def figures(self) -> OutboxFigures:
-        """Count batches; nothing is ever evicted unconfirmed, so `lost` is 0."""
+        """Count batches; `lost` are those removed unconfirmed because the budget was gone."""
         with self._reading() as db:
             sealed, unconfirmed, refused = db.execute(
                 "SELECT (SELECT value FROM meta WHERE key = 'sealed'),"
                 " (SELECT count(*) FROM batch WHERE state = 'unconfirmed'),"
                 " (SELECT count(*) FROM batch WHERE state = 'refused')"
             ).fetchone()
+            lost = retention.read_lost(db).batches
+            epoch = self.epoch
         return OutboxFigures(
-            epoch=self.epoch, sealed=int(sealed), unconfirmed=unconfirmed, refused=refused
+            epoch=epoch, sealed=int(sealed), unconfirmed=unconfirmed, refused=refused, lost=lost
         )
 
-    def prune(
-        self, keep_ms: int = KEEP_CONFIRMED_MS, keep_bytes: int = KEEP_CONFIRMED_BYTES
-    ) -> int:
-        """Remove confirmed batches that are too old or too many, oldest first; count them."""
+    def past_figures(self) -> list[OutboxFigures]:
+        """Tell how far earlier epochs had come when their damaged files were set aside."""
+        with self._reading() as db:
+            return read_past(db)
+
+    # ------------------------------------------------------------ retention
+
+    def prune(self, keep_ms: int | None = None, max_bytes: int | None = None) -> int:
+        """Remove confirmed batches that are too old, then what is over the size budget.
+
+        Without arguments the outbox's own budget holds. Returns how many batches (or, with no
+        batch left, observations) were removed. Raises StoreError.
+        """
+        keep_ms = self._budget.keep_ms if keep_ms is None else keep_ms
+        horizon_ms = self._now_ms() - keep_ms
         removed = 0
-        while seqs := self._prunable(self._now_ms() - keep_ms, keep_bytes):
-            with self._transaction() as db:
-                db.executemany("DELETE FROM payload WHERE seq = ?", seqs)
-                db.executemany("DELETE FROM batch WHERE seq = ?", seqs)
-            removed += len(seqs)
+        with self._sealing:
+            while count := self._transact(lambda db: retention.drop_aged(db, horizon_ms)):
+                removed += count
+            removed += self._fit(self._budget.max_bytes if max_bytes is None else max_bytes)
+            if self._disk_lacks() <= 0:  # else the free pages are our reserve
+                self._reclaim()
         return removed
 
-    def _prunable(self, horizon_ms: int, keep_bytes: int) -> list[tuple[int]]:
+    def _reclaim(self) -> None:
+        """Give free pages back to the disk, in steps; a file of an older program keeps them."""
+        before = None
+        while (free := self._transact(retention.reclaim)) and free != before:
+            before = free
+
+    def _fit(self, max_bytes: int) -> int:
+        """Shrink what is used to the budget; the caller holds the sealing lock."""
         with self._reading() as db:
-            return db.execute(
-                "SELECT seq FROM (SELECT seq, settled_at_ms, sum(bytes) OVER (ORDER BY seq DESC)"
-                " AS total FROM batch WHERE state = 'stored')"
-                " WHERE total > ? OR settled_at_ms < ? LIMIT ?",
-                (keep_bytes, horizon_ms, _PRUNE_LIMIT),
-            ).fetchall()
+            before = retention.read_lost(db)
+        removed = 0
+        while count := self._transact(lambda db: retention.make_room(db, self._disk_lacks())):
+            removed += count
+            _log.warning(CONFIRMED_DROPPED, count=count)
+        while count := self._transact(lambda db: retention.shrink(db, max_bytes)):
+            removed += count
+        if removed:
+            with self._reading() as db:
+                after = retention.read_lost(db)
+            if after != before:
+                _log.error(
+                    UNCONFIRMED_LOST,
+                    observations=after.observations - before.observations,
+                    total=after.observations,
+                )
+        return removed
+
+    def _disk_lacks(self) -> int:
+        """Tell how many bytes the disk has less than what we want to be able to write."""
+        return RESERVE_BYTES - free_bytes(self.path.parent)
+
+    def _with_room(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Do it in one transaction; on a full disk, once more with confirmed batches gone."""
+        try:
+            self._transact(work)
+        except NoRoomError:
+            if not self._give_way():
+                raise
+            self._transact(work)
+
+    def _give_way(self) -> bool:
+        """Remove the oldest confirmed batches, safe on the server, so that new data finds room."""
+        try:
+            count = self._transact(retention.drop_confirmed)
+        except StoreError:
+            return False
+        if count:
+            _log.warning(CONFIRMED_DROPPED, count=count)
+        return count > 0
 
     # ------------------------------------------------------------ notes
 
@@ -270,18 +404,58 @@ class Outbox:
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
 
+    def count_dropped(self, count: int) -> None:
+        """Note observations that never came this far: memory was full while the disk was."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO meta VALUES (?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + excluded.value",
+                (retention.DROPPED, str(count)),
+            )
+
     def _now_ms(self) -> int:
         return self._clock.wall_of(self._clock.mono_ms())
 
+    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._transaction() as db:
+            return work(db)
+
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, store_errors(self.path):
-            yield self._db
+        with self._lock, self._errors():
+            yield self._connection()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, store_errors(self.path), transaction(self._db):
-            yield self._db
+        with self._lock, self._errors():
+            db = self._connection()
+            with transaction(db):
+                yield db
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is not None:
+            return self._db
+        if self._closed:
+            raise StoreError(f"{self.path}: the outbox is closed")
+        return self._open()
+
+    @property
+    def is_damaged(self) -> bool:
+        """Tell whether reading or writing met damage: opened anew, the outbox is salvaged."""
+        return self._damaged
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            with store_errors(self.path):
+                yield
+        except DamagedError:
+            self._condemn()
+            raise
+
+    def _condemn(self) -> None:
+        self._damaged = True
+        condemn(self.path)
 
 
 def _stored(one: Observation | Sample) -> tuple[Any, ...]:

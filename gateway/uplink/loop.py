@@ -1,5 +1,6 @@
 """The uplink's thread: seals, sends, listens for receipts, reconnects, beats its heart."""
 
+from collections import deque
 from dataclasses import dataclass
 from random import Random
 from threading import Event, Thread
@@ -12,6 +13,7 @@ from gateway.health import Health
 from gateway.inventory import InventoryBook
 from gateway.outbox import Outbox
 from gateway.outbox.store import SEAL_LIMIT
+from gateway.uplink.commands import carry_out
 from gateway.uplink.session import Link, LinkError, Session, Will
 from gateway.uplink.window import MAX_IN_FLIGHT, Window
 from wire import messages, topics
@@ -22,6 +24,7 @@ UNAVAILABLE = "uplink_unavailable"
 FAILED = "uplink_failed"
 SEALED = "observations_sealed"
 BROKEN_RECEIPT = "broken_receipt"
+BROKEN_COMMAND = "broken_command"
 STORE_FAILED = "outbox_failed"
 REFUSED = "batch_refused"
 
@@ -70,6 +73,7 @@ class Uplink:
         self._rng = rng
         self._window = Window()
         self._sent: dict[int, int] = {}  # message id -> seq
+        self._commands: deque[tuple[str, bytes]] = deque()  # topic, payload
         self._stopping = Event()
         self._changed = Event()
         self._failures = 0
@@ -124,9 +128,9 @@ class Uplink:
     def _serve(self) -> None:
         """Keep one connection for as long as it lasts."""
         will = Will(topics.status(self._gateway), messages.encode(messages.Status(state="offline")))
-        session = Session(self._settings.link, will, self._on_receipt)
+        session = Session(self._settings.link, will, self._on_message)
         try:
-            session.open(topics.receipt(self._gateway))
+            session.open(topics.receipt(self._gateway), topics.command(self._gateway, "+"))
             self._begin(session)
             while not self._stopping.is_set():
                 self._step(session)
@@ -149,6 +153,7 @@ class Uplink:
         self._keep_house()
         self._report(session)
         self._send(session)
+        self._obey(session)
         for mid in session.pump(PUMP_S):
             seq = self._sent.pop(mid, None)
             if seq is not None:
@@ -222,7 +227,7 @@ class Uplink:
             self._publish_status(session, "online")
 
     def _publish_status(self, session: Session, state: str) -> int:
-        status = self._health.status(state, self._outbox.figures())
+        status = self._health.status(state, self._outbox.figures(), self._outbox.past_figures())
         return session.publish(topics.status(self._gateway), messages.encode(status), retain=True)
 
     def _send(self, session: Session) -> None:
@@ -236,6 +241,25 @@ class Uplink:
             if payload is not None:
                 topic = topics.batch(self._gateway, self._outbox.epoch, seq)
                 self._sent[session.publish(topic, payload)] = seq
+
+    def _obey(self, session: Session) -> None:
+        """Carry out the commands that came, and answer them; a broken one changes nothing."""
+        while self._commands:
+            topic, payload = self._commands.popleft()
+            try:
+                command_id = topics.command_id_of(topic)
+                result = carry_out(payload, self._outbox)
+            except ContractError as error:
+                _log.warning(BROKEN_COMMAND, reason=str(error))
+                continue
+            answer = topics.command_result(self._gateway, command_id)
+            session.publish(answer, messages.encode(result))
+
+    def _on_message(self, topic: str, payload: bytes) -> None:
+        if topic == topics.receipt(self._gateway):
+            self._on_receipt(payload)
+        else:
+            self._commands.append((topic, payload))
 
     def _on_receipt(self, payload: bytes) -> None:
         """Take a receipt in. A broken one, or another outbox's, changes nothing."""

@@ -50,8 +50,8 @@ class Will:
 class Session:
     """A connection to the broker. All methods raise LinkError when it cannot be had or is gone."""
 
-    def __init__(self, link: Link, will: Will, on_message: Callable[[bytes], None]) -> None:
-        """Prepare, without touching the network. `on_message` gets the payloads we subscribe to."""
+    def __init__(self, link: Link, will: Will, on_message: Callable[[str, bytes], None]) -> None:
+        """Prepare, without touching the network. `on_message` gets topic and payload."""
         self._link = link
         self._on_payload = on_message
         self._lost: str | None = None
@@ -59,7 +59,7 @@ class Session:
         self._acknowledged: list[int] = []
         self._client = self._make_client(will)
 
-    def open(self, subscribe_to: str) -> None:
+    def open(self, *filters: str) -> None:
         """Connect, wait for the broker's consent, and subscribe."""
         link = self._link
         try:
@@ -73,7 +73,7 @@ class Session:
             self.pump(0.1)
             if monotonic() > deadline_s:
                 raise LinkError(f"broker {link.host}:{link.port} does not answer as a broker")
-        self._client.subscribe(subscribe_to, qos=1)
+        self._client.subscribe([(one, 1) for one in filters])
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
         """Hand a message to the connection, QoS 1; returns the id that `pump` will report."""
@@ -151,7 +151,7 @@ class Session:
             self._lost = f"broker {self._link.host}:{self._link.port}: connection lost: {reason}"
 
     def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
-        self._on_payload(bytes(message.payload))
+        self._on_payload(message.topic, bytes(message.payload))
 
     def _on_publish(
         self,

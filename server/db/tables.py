@@ -179,6 +179,35 @@ journal = Table(
     Column("last_time", Instant),
     Index("ix_journal_identity", "gateway", "epoch", "seq"),
     Index("ix_journal_status", "status", "id"),
+    Index("ix_journal_gateway", "gateway", "id"),
+)
+
+# What became of each sequence number, as closed ranges that never overlap; in none of them is what
+# has not arrived. `fate` is one of server.ledger.runs.Fate.
+ledger_range = Table(
+    "ledger_range",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("epoch", Text, primary_key=True),
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+    Column("fate", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# An outbox file of a gateway, and what it last said of it (NULL: nothing yet). Counts of batches.
+gateway_epoch = Table(
+    "gateway_epoch",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("epoch", Text, primary_key=True),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("reported_at", Instant),
+    Column("sealed", BigInteger, nullable=False, server_default="0"),
+    Column("unconfirmed", BigInteger, nullable=False, server_default="0"),
+    Column("refused", BigInteger, nullable=False, server_default="0"),
+    Column("lost", BigInteger, nullable=False, server_default="0"),
+    sqlite_with_rowid=False,
 )
 
 observation = Table(

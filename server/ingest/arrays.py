@@ -3,7 +3,7 @@
 A batch stays in columns from here to the database: one `Piece` a series, joined at the end.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from server.quality.timing import future_time, unknown_clock
 from server.store.port import Columns
 from wire.batch import Batch, Series
 from wire.errors import ContractError
+from wire.messages import ClockSource
 from wire.quality import Flag, Test
 
 _T = TypeVar("_T", bound=np.generic)
@@ -49,18 +50,23 @@ def resolve(batch: Batch, refs: Mapping[str, SeriesRef]) -> list[Piece]:
     Raises UnannouncedError for a name that is not known yet, ContractError for one that the server
     derives itself.
     """
-    unknown = sorted({series.name for series in batch.series} - refs.keys())
-    if unknown:
-        raise UnannouncedError(f"no inventory has announced '{unknown[0]}' yet")
-    for series in batch.series:
-        if refs[series.name].is_derived:
-            raise ContractError(f"'{series.name}' is derived by the server and cannot be sent")
+    refuse_unusable([series.name for series in batch.series], refs)
     return [_read(series, refs[series.name]) for series in batch.series]
 
 
-def check(pieces: Sequence[Piece], batch: Batch, received_at: int) -> list[Piece]:
+def refuse_unusable(names: Collection[str], refs: Mapping[str, SeriesRef]) -> None:
+    """Refuse names that are not known yet (UnannouncedError) or not a peer's (ContractError)."""
+    unknown = sorted(set(names) - refs.keys())
+    if unknown:
+        raise UnannouncedError(f"no inventory has announced '{unknown[0]}' yet")
+    for name in names:
+        if refs[name].is_derived:
+            raise ContractError(f"'{name}' is derived by the server and cannot be sent")
+
+
+def check(pieces: Sequence[Piece], clock: ClockSource, received_at: int) -> list[Piece]:
     """Set the quality of every observation."""
-    return [_checked(piece, batch, received_at) for piece in pieces]
+    return [_checked(piece, clock, received_at) for piece in pieces]
 
 
 def with_derived(pieces: Sequence[Piece]) -> list[Piece]:
@@ -134,12 +140,12 @@ def _edge_quality(series: Series) -> NDArray[np.int32]:
     return flags
 
 
-def _checked(piece: Piece, batch: Batch, received_at: int) -> Piece:
+def _checked(piece: Piece, clock: ClockSource, received_at: int) -> Piece:
     quality = piece.quality
     if piece.ref.span is not None:
         quality = gross_range(piece.value, quality, piece.ref.span)
     quality = future_time(piece.time_ms, quality, received_at)
-    return replace(piece, quality=unknown_clock(quality, batch.clock))
+    return replace(piece, quality=unknown_clock(quality, clock))
 
 
 def _derived(piece: Piece) -> list[Piece]:

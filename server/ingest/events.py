@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from server.ledger.resend import Wanted
 from server.store.port import LatestRow
 
 
@@ -55,7 +56,8 @@ class Outcome:
     """What became of a message, once the transaction commits.
 
     `batch` is set where the gateway awaits a receipt; `waiting` lists journal entries that an
-    inventory may have set free; `observations` counts what went to the store.
+    inventory may have set free; `observations` counts what went to the store; `wanted` is what a
+    gateway takes for delivered and is not here.
     """
 
     status: Status
@@ -64,3 +66,4 @@ class Outcome:
     observations: int = 0
     latest: Sequence[LatestRow] = ()
     waiting: Sequence[int] = ()
+    wanted: Sequence[Wanted] = ()

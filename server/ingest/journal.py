@@ -14,6 +14,8 @@ from wire.topics import gateway_of
 
 # What is kept of a payload that no reader would accept: enough to see what it was.
 OVERSIZE_HEAD_BYTES = 4096
+# A client has at most 64 messages in flight, and may connect a few times before they are through.
+RECENT_ENTRIES = 200
 MAX_REASON_CHARS = 300
 MAX_TOPIC_CHARS = 300
 
@@ -108,6 +110,34 @@ def newest(connection: Connection, message: Message) -> Entry | None:
             journal.c.gateway == _gateway(message.topic),
             journal.c.epoch.is_(None),
             journal.c.topic == _plain(message.topic, MAX_TOPIC_CHARS),
+        )
+        .order_by(journal.c.id.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    return Entry(row.id, Status(row.status), row.reason, bytes(row.digest))
+
+
+def recent_same(connection: Connection, message: Message) -> Entry | None:
+    """Find the newest entry with a message's topic and bytes among the gateway's latest ones.
+
+    Those are what a broker may deliver again; to look further back would take ever longer.
+    """
+    gateway = _gateway(message.topic)
+    recent = (
+        select(journal.c.id, journal.c.topic, journal.c.digest)
+        .where(journal.c.gateway == gateway)
+        .order_by(journal.c.id.desc())
+        .limit(RECENT_ENTRIES)
+        .subquery()
+    )
+    row = connection.execute(
+        select(journal.c.id, journal.c.status, journal.c.reason, journal.c.digest)
+        .join(recent, recent.c.id == journal.c.id)
+        .where(
+            recent.c.topic == _plain(message.topic, MAX_TOPIC_CHARS),
+            recent.c.digest == digest_of(message.payload),
         )
         .order_by(journal.c.id.desc())
         .limit(1)

@@ -5,17 +5,19 @@ cannot be used is journalled with the reason and leaves nothing else behind.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from server.catalog.gateways import note_status, remember
 from server.catalog.inventory import apply_inventory
 from server.catalog.resolve import SeriesRef, load_series
 from server.db.faults import is_database_fault
-from server.ingest import journal
+from server.db.tables import datastream
+from server.ingest import journal, packs
 from server.ingest.arrays import (
+    Piece,
     UnannouncedError,
     check,
     join,
@@ -25,6 +27,10 @@ from server.ingest.arrays import (
 )
 from server.ingest.events import BatchId, Message, Outcome, Status, WaitingBatch
 from server.ingest.journal import Content, Entry
+from server.ledger import book
+from server.ledger.book import Epoch
+from server.ledger.resend import find_wanted
+from server.ledger.runs import Fate
 from server.quality.timing import FUTURE_TOLERANCE_MS
 from server.store.latest import newest, update_latest
 from server.store.port import Columns, LatestRow, Store
@@ -33,16 +39,23 @@ from wire import messages, topics
 from wire.batch import MAX_TIME_MS
 from wire.catalogue import SensorModel
 from wire.errors import ContractError
+from wire.messages import ClockSource
 
 MESSAGE_FAILED = "message_failed"
 MESSAGE_REFUSED = "message_refused"
+RESEND_ANSWERED = "resend_answered"
 
 _STATES = ("online", "offline")
+_MAX_EPOCHS = 16
 # An outbox that was copied, or put back from a copy, gives its numbers out a second time. To call
 # such a batch stored would lose what is in it.
 _NUMBER_TAKEN = (
     "another batch of this number is stored: was the gateway's outbox put back from a copy? "
     "Set its data_dir aside and start the gateway with an empty one"
+)
+_AGE_UNKNOWN = (
+    "its times count from now, but the broker had kept it for an unknown while: publish it without "
+    "the retain flag, or with absolute times"
 )
 
 log = structlog.get_logger(__name__)
@@ -86,15 +99,19 @@ class Pipeline:
             return _refuse_unasked(turn, message, str(error))
         if isinstance(topic, topics.BatchTopic):
             return self._take_batch(turn, message, BatchId(topic.gateway, topic.epoch, topic.seq))
+        if isinstance(topic, topics.SenmlTopic):
+            return self._take_pack(turn, message, topic.gateway)
         return self._take_other(turn, message, topic)
 
     # ------------------------------------------------------------ batches
 
     def _retry(self, turn: Turn, journal_id: int) -> Outcome:
-        """Try a batch again that waited for an inventory."""
+        """Try a batch or pack again that waited for an inventory."""
         message, batch, status = journal.read(turn.connection, journal_id)
-        if batch is None or status is not Status.WAITING:
+        if status is not Status.WAITING:
             return Outcome(status)
+        if batch is None:
+            return self._use_pack(turn, journal_id, message)
         if _first(journal.find(turn.connection, batch), Status.STORED) is not None:
             return _refuse(turn, journal_id, message, batch, _NUMBER_TAKEN)
         return self._use(turn, journal_id, message, batch)
@@ -120,6 +137,7 @@ class Pipeline:
             outcome = _guarded(turn, message, lambda: self._store(turn, journal_id, message, batch))
         except UnannouncedError as error:
             reason = journal.settle(turn.connection, journal_id, Status.WAITING, str(error))
+            _note(turn, batch, Fate.WAITING)
             return Outcome(Status.WAITING, reason)
         except ContractError as error:
             return _refuse(turn, journal_id, message, batch, str(error))
@@ -129,25 +147,83 @@ class Pipeline:
         """Decode, resolve, check, derive, store."""
         decoded = batches.decode(message.payload)
         pieces = resolve(decoded, self._refs(turn, batch.gateway))
-        pieces = check(pieces, decoded, message.received_at)
-        measured, columns = join(pieces), join(with_derived(pieces))
+        outcome = self._keep(turn, journal_id, message, pieces, decoded.clock)
+        _note(turn, batch, Fate.STORED)
+        return replace(outcome, batch=batch)
+
+    def _keep(
+        self,
+        turn: Turn,
+        journal_id: int,
+        message: Message,
+        pieces: Sequence[Piece],
+        clock: ClockSource,
+    ) -> Outcome:
+        """Check, derive, store, and settle the entry."""
+        checked = check(pieces, clock, message.received_at)
+        measured, columns = join(checked), join(with_derived(checked))
         refuse_scattered(measured)
         self.store.append(turn.connection, columns)
         latest = _keep_latest(turn, columns, message.received_at)
         journal.settle(turn.connection, journal_id, Status.STORED, content=_content(measured))
-        return Outcome(Status.STORED, batch=batch, observations=len(columns), latest=latest)
+        return Outcome(Status.STORED, observations=len(columns), latest=latest)
 
     def _refs(self, turn: Turn, gateway: str) -> dict[str, SeriesRef]:
         if gateway not in self._series:
             self._series[gateway] = load_series(turn.connection, gateway, self.catalogue)
         return self._series[gateway]
 
-    # ------------------------------------------------------------ status and inventory
+    # ------------------------------------------------------------ SenML packs: no receipts
+
+    def _take_pack(self, turn: Turn, message: Message, gateway: str) -> Outcome:
+        """Journal a pack and use it; one that the broker delivers again changes nothing.
+
+        The same bytes with relative times are new data, unless the broker had retained them.
+        """
+        same = journal.recent_same(turn.connection, message)
+        if same is not None and (message.retained or not _is_relative(message)):
+            if same.status is Status.WAITING:
+                return self._retry(turn, same.id)
+            return Outcome(same.status, same.reason)
+        remember(turn.connection, gateway, turn.now_ms)
+        return self._use_pack(turn, journal.record(turn.connection, message), message)
+
+    def _use_pack(self, turn: Turn, journal_id: int, message: Message) -> Outcome:
+        """Store a journalled pack; one that must wait or be refused leaves only its entry."""
+        try:
+            return _guarded(turn, message, lambda: self._store_pack(turn, journal_id, message))
+        except UnannouncedError as error:
+            reason = journal.settle(turn.connection, journal_id, Status.WAITING, str(error))
+            return Outcome(Status.WAITING, reason)
+        except ContractError as error:
+            reason = journal.settle(turn.connection, journal_id, Status.REFUSED, str(error))
+            log.warning(MESSAGE_REFUSED, topic=message.topic, reason=reason)
+            return Outcome(Status.REFUSED, reason)
+
+    def _store_pack(self, turn: Turn, journal_id: int, message: Message) -> Outcome:
+        """Decode, resolve, check, derive, store."""
+        pack = packs.read(message.payload, message.received_at)
+        if pack.is_relative and message.retained:
+            raise ContractError(_AGE_UNKNOWN)
+        gateway = topics.gateway_of(message.topic)
+        pieces = packs.pieces(pack, self._refs(turn, gateway), _units(turn, gateway))
+        # Nobody says how the node's clock was known; relative times are by ours.
+        return self._keep(turn, journal_id, message, pieces, ClockSource.FREE)
+
+    # ------------------------------------------------------------ status, inventory, results
 
     def _take_other(
-        self, turn: Turn, message: Message, topic: topics.InventoryTopic | topics.StatusTopic
+        self,
+        turn: Turn,
+        message: Message,
+        topic: topics.InventoryTopic | topics.StatusTopic | topics.CommandResultTopic,
     ) -> Outcome:
-        take = self._inventory if isinstance(topic, topics.InventoryTopic) else _status
+        takes = {
+            topics.InventoryTopic: self._inventory,
+            topics.StatusTopic: _status,
+            topics.CommandResultTopic: _command_result,
+        }
+        take = takes[type(topic)]
         try:
             return _guarded(turn, message, lambda: take(turn, message, topic.gateway))
         except ContractError as error:
@@ -174,7 +250,33 @@ def _status(turn: Turn, message: Message, gateway: str) -> Outcome:
     remember(turn.connection, gateway, turn.now_ms)
     told_at = status.at if message.retained else None
     note_status(turn.connection, gateway, status, told_at or message.received_at)
+    at_ms = min(told_at or message.received_at, message.received_at)
+    # What names no outbox of ours (a salvaged name may be garbled) leaves the rest worth keeping.
+    told = [one for one in status.outbox if topics.EPOCH.fullmatch(one.epoch)][:_MAX_EPOCHS]
+    for figures in told:
+        epoch = Epoch(gateway, figures.epoch)
+        book.note_figures(turn.connection, epoch, figures, at_ms, retained=message.retained)
+    if message.retained or status.state != "online":
+        return Outcome(Status.STORED)
+    epochs = [figures.epoch for figures in told]
+    return Outcome(Status.STORED, wanted=find_wanted(turn.connection, gateway, epochs))
+
+
+def _command_result(turn: Turn, message: Message, gateway: str) -> Outcome:
+    """Count what a gateway no longer has as lost; it is not asked for again."""
+    result = messages.decode(_without_nul(message.payload), messages.CommandResult)
+    messages.check_ranges(result.gone)
+    lost = 0
+    if result.ok and result.kind == messages.CommandKind.RESEND:
+        lost = book.note_gone(turn.connection, Epoch(gateway, result.epoch), result.gone)
+    said = {"ok": result.ok, "reason": result.reason, "again": result.again, "lost": lost}
+    log.info(RESEND_ANSWERED, gateway=gateway, **said)
     return Outcome(Status.STORED)
+
+
+def _note(turn: Turn, batch: BatchId, fate: Fate) -> None:
+    epoch = Epoch(batch.gateway, batch.epoch)
+    book.note(turn.connection, epoch, batch.seq, fate, turn.now_ms)
 
 
 def _guarded(turn: Turn, message: Message, use: Callable[[], Outcome]) -> Outcome:
@@ -197,6 +299,7 @@ def _guarded(turn: Turn, message: Message, use: Callable[[], Outcome]) -> Outcom
 def _refuse(turn: Turn, journal_id: int, message: Message, batch: BatchId, why: str) -> Outcome:
     """Settle a journalled batch as one that cannot be used."""
     reason = journal.settle(turn.connection, journal_id, Status.REFUSED, why)
+    _note(turn, batch, Fate.REFUSED)
     log.warning(MESSAGE_REFUSED, topic=message.topic, reason=reason)
     return Outcome(Status.REFUSED, reason, batch)
 
@@ -212,6 +315,22 @@ def _refuse_unasked(turn: Turn, message: Message, reason: str) -> Outcome:
         journal_id = journal.record(turn.connection, message)
         reason = journal.settle(turn.connection, journal_id, Status.REFUSED, reason)
     return Outcome(Status.REFUSED, reason)
+
+
+def _is_relative(message: Message) -> bool:
+    """Tell whether a pack's instants depend on when it came: the same bytes are then new data."""
+    try:
+        return packs.read(message.payload, message.received_at).is_relative
+    except ContractError:
+        return False
+
+
+def _units(turn: Turn, gateway: str) -> dict[int, str]:
+    """Map a gateway's datastreams, by id, to the UCUM codes they are stored in."""
+    rows = turn.connection.execute(
+        select(datastream.c.id, datastream.c.unit).where(datastream.c.gateway_id == gateway)
+    )
+    return {row.id: row.unit for row in rows}
 
 
 def _keep_latest(turn: Turn, columns: Columns, received_at: int) -> list[LatestRow]:

@@ -21,12 +21,14 @@ from server.db.faults import is_database_fault
 from server.ingest.events import Delivery, Message, Outcome, Status, WaitingBatch
 from server.ingest.pipeline import Pipeline, Turn
 from server.ingest.receipts import Receipts
+from server.ledger.resend import Resends, Wanted
 from server.store.port import LatestRow
 from wire import messages, topics
 
 DATABASE_LOST = "database_lost"
 DATABASE_FOUND = "database_found"
 MESSAGE_DROPPED = "message_dropped"
+RESEND_ASKED = "resend_asked"
 WORKER_FAILED = "worker_failed"
 LISTENER_FAILED = "listener_failed"
 
@@ -114,6 +116,7 @@ class Worker:
         self._failures = 0
         self._inbox: Queue[Message] = Queue(MAX_QUEUED)
         self._receipts = Receipts()
+        self._resends = Resends()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -222,6 +225,18 @@ class Worker:
             self._receipts.add_refused(outcome.batch, outcome.reason)
         if isinstance(one, Message) and one.delivery is not None:
             wire.acknowledge(one.delivery)
+        if wire.is_connected:
+            self._ask(outcome.wanted, wire)
+
+    def _ask(self, wanted: Sequence[Wanted], wire: Wire) -> None:
+        """Ask a gateway for what it takes for delivered and is not here."""
+        found = self._resends.take(wanted, time.monotonic())
+        if found is None:
+            return
+        gateway, command = found
+        log.info(RESEND_ASKED, gateway=gateway, epoch=command.epoch, ranges=len(command.ranges))
+        command_id = f"{command.kind}-{self._clock()}"
+        wire.publish(topics.command(gateway, command_id), messages.encode(command))
 
     def _show(self, outcomes: Sequence[Outcome]) -> None:
         rows = {row.datastream_id: row for outcome in outcomes for row in outcome.latest}

@@ -1,5 +1,6 @@
 """What a gateway does when it is built, started and stopped."""
 
+import sqlite3
 import time
 from dataclasses import dataclass
 from threading import Event
@@ -7,9 +8,19 @@ from threading import Event
 import pytest
 
 from gateway import app as wiring
-from gateway.app import App, Recorder, Step, build, check_ports, uplink_settings
-from gateway.config import load
+from gateway.app import (
+    App,
+    Recorder,
+    Step,
+    build,
+    check_ports,
+    outbox_budget,
+    uplink_settings,
+)
+from gateway.config import OutboxSection, load
 from gateway.errors import BusError, StoreError
+from gateway.outbox import Budget
+from gateway.outbox.schema import NoRoomError
 from wire.errors import ConfigError
 
 
@@ -17,12 +28,15 @@ class RefusingOutbox:
     """An outbox whose disk is full for a while."""
 
     def __init__(self):
-        self.full, self.kept = True, []
+        self.full, self.kept, self.dropped = True, [], 0
 
     def append(self, observations):
         if self.full:
             raise StoreError("outbox.db: database or disk is full")
         self.kept += observations
+
+    def count_dropped(self, count):
+        self.dropped += count
 
 
 def test_observations_wait_in_memory_while_the_disk_refuses_them(observe):
@@ -45,7 +59,9 @@ def test_what_waits_is_bounded_and_what_gave_way_is_counted(observe, monkeypatch
     outbox.full = False
     record([observe(5)])
     assert [one.mono_ms for one in outbox.kept] == [3, 4, 5]
-    assert record.dropped == 3
+    assert (record.dropped, outbox.dropped) == (3, 3)
+    record([observe(6)])
+    assert outbox.dropped == 3
     assert "observations_dropped" in capsys.readouterr().out
 
 
@@ -108,9 +124,11 @@ def test_two_gateways_cannot_share_a_data_folder(config_of):
 def test_a_build_that_fails_gives_the_data_folder_free(config_of, tmp_path):
     config = config_of()
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "outbox.db").write_bytes(b"no database" * 100)
+    with sqlite3.connect(tmp_path / "data" / "outbox.db") as other:
+        other.execute("CREATE TABLE weather (x)")
+    other.close()
     for _ in range(2):
-        with pytest.raises(StoreError, match="damaged"):
+        with pytest.raises(StoreError, match="this is no outbox"):
             App(config, None)
 
 
@@ -153,6 +171,31 @@ def test_a_note_that_cannot_be_kept_does_not_disturb_the_bus(config_of, capsys):
     app.outbox.close()
     app._identified("dune-1", "soil-10cm", Said())
     assert "identity_not_kept" in capsys.readouterr().out
+    app.stop()
+
+
+def test_the_outbox_is_given_its_budget_in_its_own_units():
+    section = OutboxSection(keep_days=0.5, max_mb=1.5)
+    assert outbox_budget(section) == Budget(keep_ms=43_200_000, max_bytes=1_500_000)
+
+
+def test_a_gateway_starts_on_an_outbox_that_cannot_be_opened_now(config_of, monkeypatch, observe):
+    """Readings wait in memory, the inventory in peace, until the disk has room."""
+    config = config_of()
+    App(config, None).stop()
+    with monkeypatch.context() as patch:
+
+        def full(path, *_):
+            raise NoRoomError(f"{path}: disk I/O error")
+
+        patch.setattr("gateway.outbox.store.open_or_salvage", full)
+        app = App(config, None)
+        record = app._buses[0]._sink
+        record([observe(1)])
+        app._identified("dune-1", "soil-10cm", Said())
+    app.outbox._reopen_at_ms = 0
+    record([observe(2)])
+    assert app.outbox.seal() == 2
     app.stop()
 
 

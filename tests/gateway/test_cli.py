@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -213,3 +214,28 @@ def test_no_command_is_a_usage_error(capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main([])
     assert caught.value.code == 2
+
+
+def test_run_notices_that_its_outbox_met_damage(monkeypatch):
+    """Then it starts anew, and opening the outbox salvages it."""
+    monkeypatch.setattr(cli, "WATCH_S", 0.01)
+    damaged = SimpleNamespace(outbox=SimpleNamespace(is_damaged=True))
+    assert cli._wait(damaged) is False
+
+
+def test_run_starts_anew_on_a_damaged_outbox_and_ends_when_told(monkeypatch, config_of, tmp_path):
+    config_of()
+    waits = iter([False, True])
+    built = []
+
+    def wait(app):
+        built.append(app)
+        return next(waits)
+
+    monkeypatch.setattr(cli, "_wait", wait)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    try:
+        assert cli.main(["run", "--config", str(tmp_path / "gateway.toml")]) == 0
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert len(set(map(id, built))) == 2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.config import load
+from gateway.config import OutboxSection, load
 from wire.errors import ConfigError
 
 TEXT = """
@@ -138,3 +138,12 @@ def test_a_name_with_a_line_end_is_refused(tmp_path):
     """It would become part of topics and series names."""
     with pytest.raises(ConfigError, match=r"dune\.toml:\d+: thing\[1\]\.id"):
         loaded(tmp_path, **SDI12, more='[[thing]]\nid = "dune-2\\n"\nname = "Dune 2"')
+
+
+def test_the_outbox_keeps_what_the_contract_says_unless_told_otherwise(tmp_path):
+    """The wire contract, "Receipt": 30 days or 2 GB."""
+    assert loaded(tmp_path, **SDI12).outbox == OutboxSection(keep_days=30, max_mb=2000)
+    more = "[outbox]\nkeep_days = 7\nmax_mb = 500"
+    assert loaded(tmp_path, **SDI12, more=more).outbox == OutboxSection(keep_days=7, max_mb=500)
+    with pytest.raises(ConfigError, match="max_mb"):
+        loaded(tmp_path, **SDI12, more="[outbox]\nmax_mb = 0")

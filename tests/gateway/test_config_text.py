@@ -25,7 +25,7 @@ def test_its_optional_keys_are_valid_too(tmp_path):
 def test_every_key_is_in_it():
     text = config_text.example()
     sections = [kind for _, kind, _ in config_text._TABLES]
-    assert len(sections) == 6
+    assert len(sections) == 7
     for section in sections:
         for field in msgspec.structs.fields(section):
             pattern = rf"^ *(# )?{field.name} = |^ *\[\[bus\.{field.name}\]\]"

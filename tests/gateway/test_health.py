@@ -14,6 +14,8 @@ def test_status_tells_state_clock_outbox_and_uptime(hand, clock_of):
     assert (status.state, status.at, status.uptime_s) == ("online", 1_767_225_661_500, 61.5)
     assert status.clock is ClockSource.NTP
     assert status.outbox == [FIGURES]
+    past = OutboxFigures(epoch="01dbea7", sealed=9, lost=2)
+    assert health.status("online", FIGURES, [past]).outbox == [FIGURES, past]
     assert status.software.startswith("saxaul-gateway ")
 
 

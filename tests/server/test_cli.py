@@ -1,9 +1,11 @@
 """`saxaul-server`: one clear line for each mistake, and a quick, whole stop."""
 
+import contextlib
 import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -238,3 +240,37 @@ def test_a_server_that_insists_may_listen_beyond_this_machine(running, tmp_path)
     port = server.url.rpartition(":")[2]
     answer = httpx.get(f"http://127.0.0.1:{port}healthz", headers={"Host": "saxaul.lan"})
     assert answer.json() == {"alive": True}
+
+
+def test_ledger_tells_how_complete_each_gateway_is(command, tmp_path):
+    command("migrate")
+    with contextlib.closing(sqlite3.connect(tmp_path / "saxaul.db")) as database, database:
+        database.execute("INSERT INTO gateway (id, first_seen_at) VALUES ('dune', 1)")
+        database.execute("INSERT INTO gateway (id, first_seen_at) VALUES ('edge', 1)")
+        database.execute("INSERT INTO gateway_epoch VALUES ('dune', 'a1b2c3d4', 1, 1, 4, 0, 0, 1)")
+        database.execute("INSERT INTO ledger_range VALUES ('dune', 'a1b2c3d4', 1, 2, 'stored')")
+
+    code, out, err = command("ledger", "--gateway", "dune")
+    _, everything, _ = command("ledger", "--days", "7", "--database-url", "sqlite:///saxaul.db")
+
+    assert (code, err) == (0, "")
+    assert out.startswith("dune: 50.00 %, 1 hole, 1 lost\n  outbox a1b2c3d4: ")
+    assert everything.endswith("edge: nothing sealed yet\n")
+
+
+def test_ledger_of_an_unknown_gateway_names_those_there_are(command, refused):
+    command("migrate")
+
+    assert refused("ledger", "--gateway", "nobody") == (
+        "saxaul-server: --gateway 'nobody': no such gateway; known are: none yet"
+    )
+
+
+def test_ledger_of_an_old_database_says_what_to_do(refused):
+    assert refused("ledger").endswith("run saxaul-server migrate")
+
+
+def test_ledger_of_a_new_database_says_that_it_is_empty(command):
+    command("migrate")
+
+    assert command("ledger") == (0, "No gateway has been heard of yet.\n", "")

@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 
 from wire import messages
 from wire.errors import ContractError
-from wire.messages import Inventory, Receipt, Refusal, Status, decode, encode, ranges
+from wire.messages import (
+    Command,
+    CommandResult,
+    Inventory,
+    Receipt,
+    Refusal,
+    Status,
+    check_ranges,
+    decode,
+    encode,
+    ranges,
+)
 
 
 def test_a_receipt_is_written_as_the_contract_shows_it():
@@ -42,6 +53,10 @@ def test_an_older_server_ignores_what_it_does_not_know():
         (b'{"rev":1,"gateway":{"id":"g"},"things":[{"id":"a\\n","name":"x","site":"s"}],"sensors":[],"datastreams":[]}', Inventory),
         (b'{"epoch":"e","stored":[[1]]}', Receipt),
         (b'{"state":"online","clock":"sundial"}', Status),
+        (b'{"state":"online","outbox":[{"epoch":"e","sealed":-1}]}', Status),
+        (b'{"kind":"resend","epoch":"e","ranges":[[0,1]]}', Command),
+        (b'{"kind":"resend","ranges":[' + b"[1,1]," * messages.MAX_RANGES + b"[1,1]]}", Command),
+        (b'{"kind":"resend"}', CommandResult),
         (b" " * (messages.MAX_MESSAGE_BYTES + 1), Status),
         (b"[" * 100_000, Receipt),
     ],
@@ -57,3 +72,21 @@ def test_ranges_name_each_seq_once(seqs):
 
     assert [n for low, high in found for n in range(low, high + 1)] == sorted(set(seqs))
     assert all(later[0] > earlier[1] + 1 for earlier, later in pairwise(found))
+
+
+def test_a_command_and_its_answer_are_written_as_the_contract_shows_them():
+    command = Command(kind="resend", epoch="0123abcd", ranges=[(101, 164)])
+    result = CommandResult(kind="resend", ok=True, epoch="0123abcd", again=60, gone=[(101, 104)])
+
+    assert encode(command) == b'{"kind":"resend","epoch":"0123abcd","ranges":[[101,164]]}'
+    assert encode(result) == (
+        b'{"kind":"resend","ok":true,"epoch":"0123abcd","again":60,"gone":[[101,104]]}'
+    )
+    assert decode(encode(command), Command) == command
+    assert decode(encode(result), CommandResult) == result
+
+
+@pytest.mark.parametrize("found", [(0, 1), (2, 1), (1, 2**63)])
+def test_a_range_that_names_no_batch_is_refused(found):
+    with pytest.raises(ContractError):
+        check_ranges([found])

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from gateway.errors import StoreError
-from gateway.outbox import report
+from gateway.outbox import Outbox, report
 from wire.batch import Sample
 from wire.messages import Refusal
 from wire.quality import Flag
@@ -68,3 +68,20 @@ def test_without_an_outbox_it_says_what_to_do(tmp_path):
     with pytest.raises(StoreError, match="no outbox is there yet; start the gateway once"):
         report.read(tmp_path, 1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_lost_dropped_or_was_damaged_is_said_first(hand, clock_of, tmp_path):
+    (tmp_path / "outbox.db").write_bytes(b"no database" * 100)
+    hand.synchronised = True
+    with Outbox(tmp_path, clock_of(hand), 60) as outbox:
+        outbox.append_stamped([(NAME, Sample(1_767_225_620_000, Decimal(1)))])
+        outbox.seal()
+        outbox.prune(max_bytes=1)
+        outbox.count_dropped(3)
+        outbox.count_dropped(4)
+    out = io.StringIO()
+    report.show(report.read(tmp_path, 10), Console(file=out, width=140))
+    text = out.getvalue()
+    assert "Lost: 1 observations in 1 batches, measured between 2026-01-01 00:00:20" in text
+    assert "Dropped: 7 observations" in text
+    assert "was set aside as outbox.damaged-20260101T000000Z.db (file is not a database)" in text

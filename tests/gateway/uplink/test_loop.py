@@ -438,3 +438,23 @@ def test_the_back_off_doubles_with_jitter_and_ends_at_a_minute(gateway):
     waits_s = [uplink._backoff_ms() / 1000 for _ in range(9)]
     for wait_s, ceiling_s in zip(waits_s, [1, 2, 4, 8, 16, 32, 60, 60, 60], strict=True):
         assert ceiling_s / 2 <= wait_s <= ceiling_s
+
+
+def test_a_confirmed_batch_goes_out_again_when_the_server_asks_for_it(gateway, ear, until):
+    uplink, outbox, clock, _ = gateway
+    ear.answer = True
+    uplink.start()
+    measure(outbox, clock)
+    until(lambda: outbox.figures().sealed == 1 and outbox.figures().unconfirmed == 0)
+    command = {"kind": "resend", "epoch": outbox.epoch, "ranges": [[1, 1]]}
+    for payload in (b"garbage", json.dumps(command)):
+        ear.client.publish("saxaul/1/kubuqi-dune/command/resend-7", payload, qos=1)
+    until(lambda: seqs(ear.on("batch")) == [1, 1] and outbox.figures().unconfirmed == 0)
+    (result,) = [one for one in ear.on("command") if one.topic.endswith("/result")]
+    assert result.topic == "saxaul/1/kubuqi-dune/command/resend-7/result"
+    assert json.loads(result.payload) == {
+        "kind": "resend",
+        "ok": True,
+        "epoch": outbox.epoch,
+        "again": 1,
+    }

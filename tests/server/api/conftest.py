@@ -8,8 +8,12 @@ import pytest
 
 from server.db.engine import open_engine, writing
 from server.db.migrate import upgrade
+from server.ledger import book
+from server.ledger.book import Epoch
+from server.ledger.runs import Fate
 from tests.server.api.factory import HOUR, MINUTE, NOW, Catalog, fill, teros
 from tests.server.api.running import RunningApi, served
+from wire.messages import OutboxFigures
 
 
 @pytest.fixture(scope="session", params=["sqlite", "timescale"])
@@ -40,6 +44,7 @@ def api(shared_database: str) -> Iterator[RunningApi]:
         _second_site(catalog)
         _series(catalog)
         _journal(catalog)
+        _ledger(catalog)
     with served(engine, ids) as running:
         yield running
     engine.dispose()
@@ -71,3 +76,12 @@ def _journal(catalog: Catalog) -> None:
         catalog.journal(epoch="e0123456", seq=seq, observations=5, first_time=NOW, last_time=NOW)
     catalog.journal(epoch="e0123456", seq=4, status="refused", reason="unknown unit 'furlong'")
     catalog.journal(gateway="quiet", epoch="e7654321", seq=1, status="waiting")
+
+
+def _ledger(catalog: Catalog) -> None:
+    """The same in the ledger; the gateway has sealed one batch more, and that has not come."""
+    epoch = Epoch("kubuqi-dune", "e0123456")
+    for seq, fate in ((1, Fate.STORED), (2, Fate.STORED), (3, Fate.STORED), (4, Fate.REFUSED)):
+        book.note(catalog.connection, epoch, seq, fate, NOW)
+    figures = OutboxFigures(epoch=epoch.name, sealed=5, unconfirmed=1, refused=1)
+    book.note_figures(catalog.connection, epoch, figures, NOW, retained=False)

@@ -39,6 +39,7 @@ def test_every_operation_is_there(document):
         "list_gateways",
         "list_journal",
         "read_journal_payload",
+        "read_ledger",
         "follow_live",
         "read_health",
         "read_readiness",

@@ -95,3 +95,36 @@ def test_a_database_of_a_newer_program_is_left_alone(fresh):
     assert not is_current(fresh)
     with pytest.raises(StoreError, match="start the newer program that wrote it"):
         upgrade(fresh)
+
+
+def test_the_ledger_is_filled_from_the_journal(fresh):
+    """A number that stands there twice counts by the better end it came to."""
+    upgrade(fresh)
+    fates = {1: ["stored"], 2: ["refused", "stored"], 3: ["stored"], 5: ["waiting"], 6: ["refused"]}
+    rows = [
+        {"seq": seq, "status": status, "digest": b"", "payload": b""}
+        for seq, found in fates.items()
+        for status in found
+    ]
+    with fresh.begin() as connection:
+        same = {"gateway": "dune", "topic": "t", "epoch": "a1b2c3d4", "received_at": 1000}
+        connection.execute(metadata.tables["journal"].insert(), [row | same for row in rows])
+        connection.execute(text("DROP INDEX ix_journal_gateway"))
+        for name in ("ledger_range", "gateway_epoch"):
+            connection.execute(text(f"DROP TABLE {name}"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+
+    upgrade(fresh)
+
+    ranges, epochs = metadata.tables["ledger_range"], metadata.tables["gateway_epoch"]
+    with fresh.connect() as connection:
+        found = connection.execute(ranges.select().order_by(ranges.c.first)).all()
+        assert [(row.first, row.last, row.fate) for row in found] == [
+            (1, 3, "stored"),
+            (5, 5, "waiting"),
+            (6, 6, "refused"),
+        ]
+        (epoch,) = connection.execute(epochs.select()).all()
+        assert (epoch.gateway, epoch.epoch, epoch.first_seen_at, epoch.sealed) == (
+            *("dune", "a1b2c3d4", 1000, 0),
+        )

@@ -99,7 +99,7 @@ def test_derived_series_follow_those_they_come_from():
     )
     batch = Batch(ClockSource.NTP, [Series(NAME, [10, 20], 0, [3, 99])])
 
-    found = join(with_derived(check(resolve(batch, {NAME: ref}), batch, received_at=0)))
+    found = join(with_derived(check(resolve(batch, {NAME: ref}), batch.clock, received_at=0)))
 
     assert found.datastream_id.tolist() == [1, 1, 2, 2]
     np.testing.assert_array_equal(found.value, [3, 99, 6, np.nan])

@@ -3,6 +3,7 @@
 import json
 import zlib
 
+import cbor2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -55,7 +56,9 @@ def test_any_batch_is_stored_waits_or_is_refused_with_a_reason(take, station, fi
 
 @some
 @given(
-    topic=st.sampled_from(["", "status", "inventory", "batch/a1b2c3d4/7", "batch/x", "command/1"])
+    topic=st.sampled_from(
+        ["", "status", "inventory", "batch/a1b2c3d4/7", "batch/x", "command/1", "senml"]
+    )
     | st.text(max_size=20),
     payload=st.binary(max_size=40) | st.sampled_from([b"{}", b"[]", b"null", b'{"rev":1}']),
 )
@@ -65,6 +68,55 @@ def test_any_message_has_an_outcome(take_on_sqlite, station, topic, payload):
     (outcome,) = take_on_sqlite(message)
 
     assert outcome.status is Status.REFUSED
+
+
+senml_labels = {"bver": -1, "bn": -2, "bt": -3, "bu": -4, "bv": -5, "n": 0, "u": 1, "v": 2, "t": 6}
+senml_values = {
+    "bver": st.sampled_from([10, 11, 26, "10"]),
+    "bn": st.sampled_from(["", "dune-1/", "-"]),
+    "bt": integers,
+    "bu": st.sampled_from(["", "Cel", "furlong"]),
+    "bv": integers | st.floats(),
+    "n": names | st.sampled_from(["soil-10cm/vwc_raw", "", "\0"]),
+    "u": st.sampled_from(["", "K", "m", "%", "\0"]),
+    "v": integers | st.floats() | st.booleans() | st.none(),
+    "vs": st.text(max_size=3),
+    "vb": st.booleans(),
+    "s": integers,
+    "t": integers | st.floats(-1e9, 1e12),
+    "x_": st.none(),
+}
+senml_records = st.lists(
+    st.sets(st.sampled_from(sorted(senml_values)), max_size=4).flatmap(
+        lambda more: st.fixed_dictionaries({key: senml_values[key] for key in {"n", "v"} | more})
+    ),
+    max_size=4,
+)
+
+
+@some
+@given(records=senml_records, in_cbor=st.booleans(), retained=st.booleans())
+def test_any_senml_pack_is_stored_waits_or_is_refused_with_a_reason(
+    take, station, records, in_cbor, retained
+):
+    coded = [{senml_labels.get(k, k): v for k, v in record.items()} for record in records]
+    payload = cbor2.dumps(coded) if in_cbor else json.dumps(records).encode()
+
+    pack = station.message("saxaul/1/kubuqi-dune/senml", payload, retained=retained)
+    _, outcome, again = take(station.announce(), pack, pack)
+
+    assert {outcome.status, again.status} <= set(Status)
+    assert (outcome.reason == "") == (outcome.status is Status.STORED)
+    assert "could not be used" not in outcome.reason + again.reason, "a defect of ours"
+
+
+@some
+@given(payload=st.binary(max_size=40).map(lambda tail: b"\x81" + tail))
+def test_any_bytes_on_the_senml_topic_have_an_outcome(take_on_sqlite, station, payload):
+    outcome = take_on_sqlite(station.message("saxaul/1/kubuqi-dune/senml", payload))[0]
+
+    assert outcome.status in (Status.REFUSED, Status.WAITING)
+    assert "could not be used" not in outcome.reason, "a defect of ours, not a known refusal"
 
 
 leaves = (

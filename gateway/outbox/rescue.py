@@ -1,0 +1,205 @@
+"""Reads what a damaged outbox still yields, row by row, and writes it into a new one.
+
+Whatever was not confirmed goes over as observations with their wall times: numbers of the old epoch
+cannot go on. What is carried over twice does no harm, for the server keeps each reading once.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from gateway.outbox.history import PAST, SALVAGES, Salvage
+from gateway.outbox.retention import LOST, Lost
+from gateway.outbox.schema import NO_ROOM, UNREADABLE, error_code, transaction
+from wire import batch as codec
+from wire.batch import MAX_TIME_MS, representable
+from wire.errors import ContractError
+from wire.messages import ClockSource, DatastreamName, OutboxFigures
+from wire.quality import Flag
+
+_TABLES_NEEDED = {"meta", "pending", "batch", "payload"}
+_NOTES_OF_LISTS = {SALVAGES: list[Salvage], PAST: list[OutboxFigures]}
+_NOT_CARRIED = {"epoch", "sealed", "clean", LOST}
+# Looked up one by one where reading in order breaks off.
+_PROBES = 20_000
+_CHUNK = 5_000
+_MAX_MONO_MS = 2**53
+
+# The second when SQLite's message quotes what it found, and that is no text.
+_BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)
+
+_PENDING = "boot, mono_ms, wall_ms, clock, datastream, value, flag, reason"
+
+Stored = tuple[str, int, int, str, str, str | None, int, str]
+
+
+@dataclass(slots=True)
+class Carried:
+    """What came of it: observations carried over, batches and rows that could not be read.
+
+    `figures` are the last of the old epoch, where its name could be read.
+    """
+
+    observations: int = 0
+    unreadable: int = 0
+    figures: OutboxFigures | None = None
+
+
+def readable(db: sqlite3.Connection) -> bool:
+    """Tell whether the tables can be found; prepares the connection for what is wrong in them.
+
+    Raises sqlite3.OperationalError when not the content but the disk is in the way.
+    """
+    try:
+        # Takes the file at its real length where its header tells another.
+        db.execute("PRAGMA writable_schema = ON")
+        names = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    except UnicodeDecodeError:
+        return False
+    except sqlite3.DatabaseError as error:
+        code = error_code(error)
+        if code & 0xFF in NO_ROOM and code not in UNREADABLE:
+            raise
+        return False
+    return names >= _TABLES_NEEDED
+
+
+def carry(old: sqlite3.Connection, new: sqlite3.Connection) -> Carried:
+    """Carry over notes, observations that wait, and those of unconfirmed batches.
+
+    Raises what SQLite says of `new`, never of `old`.
+    """
+    notes = _notes(old)
+    with transaction(new):
+        kept = [(key, text) for key, text in notes.items() if key not in _NOT_CARRIED]
+        new.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", kept)
+    result = Carried()
+    _insert(new, _waiting(old, result), result)
+    states = dict(_rows(old, "batch", "seq", "state"))
+    seqs = {seq for (seq,) in _rows(old, "payload", "seq")} | set(states)
+    open_ones = sorted(seq for seq in seqs if states.get(seq) not in {"stored", "refused"})
+    lost_before = result.unreadable
+    _insert(new, _unconfirmed(old, open_ones, result), result)
+    failed = result.unreadable - lost_before
+    result.figures = _last_figures(notes, states, seqs, len(open_ones) - failed, failed)
+    return result
+
+
+def _last_figures(
+    notes: dict[str, str], states: dict[Any, Any], seqs: set[Any], carried: int, failed: int
+) -> OutboxFigures | None:
+    epoch, sealed = notes.get("epoch"), notes.get("sealed", "")
+    if not epoch:
+        return None
+    lost = Lost()
+    with suppress(msgspec.MsgspecError):
+        lost = msgspec.json.decode(notes.get(LOST, "{}"), type=Lost)
+    return OutboxFigures(
+        epoch=epoch,
+        sealed=int(sealed) if sealed.isdecimal() else max(seqs, default=0),
+        # On their way to the server still, though under numbers of the new epoch.
+        unconfirmed=carried,
+        refused=sum(state == "refused" for state in states.values()),
+        lost=lost.batches + failed,
+    )
+
+
+def _notes(old: sqlite3.Connection) -> dict[str, str]:
+    found: list[tuple[Any, Any]] = []
+    with suppress(*_BROKEN):
+        # In place, so that what was read before it breaks off is kept.
+        found.extend(old.execute("SELECT key, value FROM meta"))
+    return {key: text for key, text in found if _sound_note(key, text)}
+
+
+def _sound_note(key: object, text: object) -> bool:
+    """Tell whether a note is what its reader expects: a broken one would stop every start."""
+    if not isinstance(key, str) or not isinstance(text, str):
+        return False
+    if key in {"epoch", "sealed"}:
+        return text.isascii() and text.isalnum()
+    try:
+        msgspec.json.decode(text, type=_NOTES_OF_LISTS.get(key, Any))
+    except msgspec.MsgspecError:
+        return False
+    return True
+
+
+def _waiting(old: sqlite3.Connection, result: Carried) -> Iterator[Stored]:
+    for _, *row in _rows(old, "pending", "id", _PENDING):
+        if _sound(row):
+            yield tuple(row)
+        else:
+            result.unreadable += 1
+
+
+def _unconfirmed(old: sqlite3.Connection, seqs: list[int], result: Carried) -> Iterator[Stored]:
+    for seq in seqs:
+        try:
+            row = old.execute("SELECT body FROM payload WHERE seq = ?", (seq,)).fetchone()
+            batch = codec.decode(row[0] if row and isinstance(row[0], bytes) else b"")
+        except (*_BROKEN, ContractError):
+            result.unreadable += 1
+            continue
+        for one in batch.series:
+            for sample in one.samples():
+                value = None if sample.value is None else str(sample.value)
+                clock, flag = batch.clock.value, int(sample.flag)
+                yield "", 0, sample.time_ms, clock, one.name, value, flag, sample.reason
+
+
+def _sound(row: list[Any]) -> bool:
+    """Tell whether a row can be sealed: one that cannot would stop all that come after it."""
+    boot, mono_ms, wall_ms, clock, datastream, value, flag, reason = row
+    try:
+        ClockSource(clock)
+        Flag(flag)
+        msgspec.convert(datastream, DatastreamName)
+        number = None if value is None else Decimal(value)
+    except (ValueError, TypeError, msgspec.ValidationError, InvalidOperation):
+        return False
+    times = isinstance(mono_ms, int) and isinstance(wall_ms, int)
+    return (
+        isinstance(boot, str)
+        and isinstance(reason, str)
+        and times
+        and 0 <= mono_ms <= _MAX_MONO_MS
+        and 0 <= wall_ms <= MAX_TIME_MS
+        and (number is None or representable(number))
+    )
+
+
+def _insert(new: sqlite3.Connection, rows: Iterable[Stored], result: Carried) -> None:
+    left = iter(rows)
+    while chunk := list(islice(left, _CHUNK)):
+        with transaction(new):
+            new.executemany(
+                f"INSERT INTO pending ({_PENDING}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants only
+                chunk,
+            )
+        result.observations += len(chunk)
+
+
+def _rows(db: sqlite3.Connection, table: str, key: str, columns: str = "") -> Iterator[Any]:
+    """Read a table around its damage: from the front, from the back, then one by one between."""
+    select = f"SELECT {', '.join(filter(None, (key, columns)))} FROM {table} WHERE {key}"  # noqa: S608 - constants only
+    low, high = 0, None
+    with suppress(*_BROKEN):
+        for row in db.execute(f"{select} > 0 ORDER BY {key}"):
+            yield row
+            low = max(low, row[0])
+        return
+    with suppress(*_BROKEN):
+        for row in db.execute(f"{select} > ? ORDER BY {key} DESC", (low,)):
+            yield row
+            high = row[0]
+    between = range(low + 1, min(high or low + _PROBES, low + _PROBES))
+    for number in between:
+        with suppress(*_BROKEN):
+            yield from db.execute(f"{select} = ?", (number,))

@@ -1,0 +1,1 @@
+"""The ledger at the HTTP edge."""

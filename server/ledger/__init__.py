@@ -1,0 +1,1 @@
+"""The ledger: what each gateway has sealed, what of it is stored, and what became of the rest."""

@@ -1,0 +1,141 @@
+"""Reads how complete each outbox of a gateway has arrived, and which numbers have not."""
+
+import math
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, func, select
+
+from server.db.tables import gateway_epoch, ledger_range
+from server.ledger.book import Epoch
+from server.ledger.runs import Fate, Span
+
+_AT = ledger_range.c
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """One outbox file in numbers of batches, as its gateway reported and as they arrived.
+
+    `sealed` is what the gateway said or the highest number seen, whichever is more.
+    """
+
+    epoch: str
+    first_seen_at: int
+    reported_at: int | None
+    sealed: int
+    unconfirmed: int
+    reported_lost: int
+    fates: dict[Fate, int] = field(default_factory=dict)
+
+    @property
+    def stored(self) -> int:
+        """Batches in the database."""
+        return self.fates.get(Fate.STORED, 0)
+
+    @property
+    def refused(self) -> int:
+        """Batches that are journalled but cannot be used."""
+        return self.fates.get(Fate.REFUSED, 0)
+
+    @property
+    def waiting(self) -> int:
+        """Batches that are journalled and wait for an inventory."""
+        return self.fates.get(Fate.WAITING, 0)
+
+    @property
+    def unaccounted(self) -> int:
+        """Numbers of which nothing is known but that they are sealed."""
+        return self.sealed - sum(self.fates.values())
+
+    @property
+    def lost(self) -> int:
+        """Batches their gateway no longer has, whether it has named them yet or only counted."""
+        return self._named_lost + self._unnamed_lost
+
+    @property
+    def holes(self) -> int:
+        """Batches that have not arrived and still may."""
+        return self.unaccounted - self._unnamed_lost
+
+    @property
+    def completeness(self) -> float:
+        """Share of the sealed batches that is stored, in percent, rounded down to hundredths."""
+        return percent(self.stored, self.sealed)
+
+    @property
+    def has_unsent_holes(self) -> bool:
+        """Tell whether more is missing than what the gateway knows that it has yet to send."""
+        return self.unaccounted + self.waiting > self.unconfirmed
+
+    @property
+    def _named_lost(self) -> int:
+        return self.fates.get(Fate.LOST, 0)
+
+    @property
+    def _unnamed_lost(self) -> int:
+        return min(self.unaccounted, max(0, self.reported_lost - self._named_lost))
+
+
+def percent(part: int, whole: int) -> float:
+    """Give a share in percent, rounded down to hundredths: only what is whole makes 100."""
+    return math.floor(part * 10_000 / whole) / 100 if whole else 100.0
+
+
+def read_tallies(connection: Connection, gateway: str) -> list[Tally]:
+    """Read all outbox files of a gateway, the newest first."""
+    sums = connection.execute(
+        select(
+            _AT.epoch,
+            _AT.fate,
+            func.sum(_AT.last - _AT.first + 1).label("batches"),
+            func.max(_AT.last).label("highest"),
+        )
+        .where(_AT.gateway == gateway)
+        .group_by(_AT.epoch, _AT.fate)
+    ).all()
+    rows = connection.execute(
+        select(gateway_epoch)
+        .where(gateway_epoch.c.gateway == gateway)
+        .order_by(gateway_epoch.c.first_seen_at.desc(), gateway_epoch.c.epoch)
+    ).all()
+    return [
+        Tally(
+            epoch=row.epoch,
+            first_seen_at=row.first_seen_at,
+            reported_at=row.reported_at,
+            sealed=max(row.sealed, *(one.highest for one in sums if one.epoch == row.epoch), 0),
+            unconfirmed=row.unconfirmed,
+            reported_lost=row.lost,
+            fates={Fate(one.fate): int(one.batches) for one in sums if one.epoch == row.epoch},
+        )
+        for row in rows
+    ]
+
+
+def read_holes(connection: Connection, epoch: Epoch, sealed: int, limit: int) -> list[Span]:
+    """List the numbers up to `sealed` that are in no range, the first `limit` spans of them."""
+    own = (_AT.gateway == epoch.gateway, _AT.epoch == epoch.name)
+    before = func.lag(_AT.last, 1, 0).over(order_by=_AT.first).label("before")
+    ranges = select(before, _AT.first).where(*own).subquery()
+    rows = connection.execute(
+        select(ranges.c.before, ranges.c.first)
+        .where(ranges.c.first > ranges.c.before + 1)
+        .order_by(ranges.c.first)
+        .limit(limit)
+    )
+    holes = [(row.before + 1, row.first - 1) for row in rows]
+    highest = connection.execute(select(func.max(_AT.last)).where(*own)).scalar() or 0
+    if highest < sealed:
+        holes.append((highest + 1, sealed))
+    return [(first, min(last, sealed)) for first, last in holes if first <= sealed][:limit]
+
+
+def read_spans(connection: Connection, epoch: Epoch, fate: Fate, limit: int) -> list[Span]:
+    """List the ranges of one fate, the first `limit` of them."""
+    rows = connection.execute(
+        select(_AT.first, _AT.last)
+        .where(_AT.gateway == epoch.gateway, _AT.epoch == epoch.name, _AT.fate == fate.value)
+        .order_by(_AT.first)
+        .limit(limit)
+    )
+    return [(row.first, row.last) for row in rows]

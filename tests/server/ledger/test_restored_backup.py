@@ -1,0 +1,129 @@
+"""A server put back from an old backup fills itself again from its gateway, through Mosquitto."""
+
+import time
+from decimal import Decimal
+from random import Random
+
+import pytest
+from sqlalchemy import delete, select, update
+
+from gateway.app import uplink_settings
+from gateway.clock import Clock
+from gateway.config import load
+from gateway.health import Health
+from gateway.inventory import InventoryBook
+from gateway.outbox import Outbox
+from gateway.readings import Observation
+from gateway.uplink import Uplink
+from server.db.engine import writing
+from server.db.tables import gateway_epoch, journal, ledger_range, observation
+from server.ingest.service import BrokerAddress, IngestService
+from server.ledger.tally import read_tallies
+
+CONFIG = """
+[gateway]
+id = "kubuqi-dune"
+site = "kubuqi-north"
+data_dir = "{data_dir}"
+[clock]
+trust = "assume"
+[uplink]
+port = {port}
+batch_every_s = 60
+heartbeat_s = 0.2
+[[thing]]
+id = "dune-1"
+name = "Dune 1"
+[[bus]]
+id = "sdi"
+port = "/dev/null"
+protocol = "sdi12"
+  [[bus.sensor]]
+  id = "soil-10cm"
+  thing = "dune-1"
+  model = "METER TEROS 12"
+  address = "1"
+  depth_m = 0.1
+  serial = "T12-00001"
+  interval_s = 10
+"""
+NAME = "dune-1/soil-10cm/vwc_raw"
+SEALED = 8
+
+
+def until(condition, timeout_s=20.0):
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "what the test waits for did not happen"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def outbox(tmp_path, mosquitto):
+    """The outbox of a gateway that is connected and has sealed eight batches of one reading."""
+    path = tmp_path / "gateway.toml"
+    path.write_text(CONFIG.format(data_dir=tmp_path / "data", port=mosquitto.port))
+    config, clock = load(path), Clock("assume")
+    with Outbox(tmp_path, clock, 60) as opened:
+        for number in range(SEALED):
+            opened.append([Observation(NAME, clock.mono_ms() + number, Decimal(2000 + number))])
+            opened.seal()
+        book, health = InventoryBook(config, opened), Health(clock)
+        uplink = Uplink(uplink_settings(config, None), opened, clock, book, health, Random(1))
+        uplink.start()
+        yield opened
+        uplink.stop()
+
+
+@pytest.fixture
+def server(engine, mosquitto):
+    broker = BrokerAddress("127.0.0.1", mosquitto.port)
+    service = IngestService(engine, broker, lambda _rows: None)
+    service.start()
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def tally(engine):
+    def read():
+        with engine.connect() as connection:
+            return next(iter(read_tallies(connection, "kubuqi-dune")), None)
+
+    return read
+
+
+def values(engine):
+    with engine.connect() as connection:
+        found = select(observation.c.value).where(observation.c.value >= 2000)
+        return sorted(connection.execute(found).scalars())
+
+
+def put_back(engine, last_seq):
+    """Make the database what it was when a batch had just been stored."""
+    with writing(engine) as connection:
+        kept = journal.c.seq <= last_seq
+        since = connection.execute(select(journal.c.last_time).where(journal.c.seq == last_seq))
+        connection.execute(delete(observation).where(observation.c.time > since.scalar_one()))
+        connection.execute(delete(journal).where(~kept))
+        connection.execute(update(ledger_range).values(last=last_seq))
+        connection.execute(update(gateway_epoch).values(sealed=last_seq))
+
+
+def test_a_server_restored_from_a_backup_fills_itself_again(engine, server, outbox, tally):
+    """Also with what was confirmed long ago; what the gateway no longer keeps is lost for good."""
+    until(lambda: tally() and tally().stored == SEALED and not outbox.figures().unconfirmed)
+    before = values(engine)
+    with outbox._transaction() as db:
+        db.execute("DELETE FROM payload WHERE seq = 5")
+        db.execute("DELETE FROM batch WHERE seq = 5")
+
+    put_back(engine, 2)
+    restored = values(engine)
+    until(lambda: tally().stored == SEALED - 1 and tally().lost == 1)
+
+    assert before == [2000.0 + number for number in range(SEALED)]
+    assert restored == before[:2]
+    assert values(engine) == [*before[:4], *before[5:]]
+    until(lambda: not outbox.figures().unconfirmed)
+    assert (tally().holes, tally().has_unsent_holes) == (0, False)
