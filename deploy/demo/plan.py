@@ -14,6 +14,17 @@ SEED = 20260901
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How often sensors are read, and how often readings are sealed into a batch; seconds."""
+
+    interval_s: float = INTERVAL_S
+    batch_every_s: float = BATCH_EVERY_S
+
+
+DEMO_PACE = Pace()
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """Where everything lies in the data folder."""
 
@@ -89,7 +100,7 @@ def scenario_text(
     return dumps(told)
 
 
-def gateway_text(station: Station, layout: Layout, mqtt_port: int) -> str:
+def gateway_text(station: Station, layout: Layout, mqtt_port: int, pace: Pace = DEMO_PACE) -> str:
     """Write a gateway's configuration."""
     told = {
         "gateway": {
@@ -99,7 +110,7 @@ def gateway_text(station: Station, layout: Layout, mqtt_port: int) -> str:
         },
         # The demo believes this machine's clock, whatever keeps it.
         "clock": {"trust": "assume"},
-        "uplink": {"host": "127.0.0.1", "port": mqtt_port, "batch_every_s": BATCH_EVERY_S},
+        "uplink": {"host": "127.0.0.1", "port": mqtt_port, "batch_every_s": pace.batch_every_s},
         "thing": [
             {
                 "id": station.thing,
@@ -109,19 +120,19 @@ def gateway_text(station: Station, layout: Layout, mqtt_port: int) -> str:
                 "elevation_m": station.elevation_m,
             }
         ],
-        "bus": [_gateway_bus(station, bus, layout) for bus in station.buses],
+        "bus": [_gateway_bus(station, bus, layout, pace) for bus in station.buses],
     }
     return dumps(told)
 
 
-def _gateway_bus(station: Station, bus: Bus, layout: Layout) -> dict[str, Any]:
+def _gateway_bus(station: Station, bus: Bus, layout: Layout, pace: Pace) -> dict[str, Any]:
     sensors = [
         {
             "id": device.id,
             "thing": station.thing,
             "model": device.model,
             **device.place(),
-            "interval_s": INTERVAL_S,
+            "interval_s": pace.interval_s,
         }
         for device in bus.devices
     ]

@@ -11,7 +11,8 @@ class Verdict:
     """Counts of readings, and the first differences in words.
 
     `sent` = `stored` + `lost` + those of `wrong` that were sent. `wrong` also counts observations
-    that nothing sent; `duplicated` counts batches that were stored more than once.
+    that nothing sent; `duplicated` counts batches that were stored more than once, and
+    readings that were kept more than once.
     """
 
     sent: int = 0
@@ -60,6 +61,11 @@ class Verdict:
         """Count a derived value that does not follow from its source; it was not sent."""
         self.wrong += 1
         self._example("derived", datastream, time_ms, f"expected {expected}, got {got}")
+
+    def count_repeated(self, datastream: str, time_ms: int, times: int) -> None:
+        """Count a reading that was kept `times` times under one instant."""
+        self.duplicated += times - 1
+        self._example("repeated", datastream, time_ms, f"kept {times} times")
 
     def count_duplicated(self, batches: list[str]) -> None:
         """Count batches that the journal has as stored more than once."""
