@@ -6,6 +6,7 @@ What only one command needs is imported there: `run` has 50 MB to live in.
 import argparse
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -118,31 +119,56 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from gateway.app import STOPPED, build  # noqa: PLC0415 - see the module's docstring
+    from gateway.app import STOPPED  # noqa: PLC0415 - see the module's docstring
 
-    # Blocked before the first thread starts, so that it is this one that takes them, when it waits.
+    # Blocked before the first thread starts, so that only the one that waits for them takes them.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    while True:
-        try:
-            app = build(load(args.config), str(args.config), args.absent_ports)
-        except BaseException:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            raise
-        try:
-            app.start()
-            stopped = _wait(app)
-        finally:
-            app.stop()
-        if stopped:
-            break
+    try:
+        app = _build(args)
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        raise
+    stop = _stop_signal()
+    while not _serve(app, stop):
         _log.error(STARTING_ANEW)  # opening the outbox again salvages it
+        app = _build(args)
     _log.info(STOPPED)
     return EXIT_OK
 
 
-def _wait(app: "App") -> bool:
-    """Wait for a signal to stop, which gives True, or for damage, which gives False."""
-    while not signal.sigtimedwait(STOP_SIGNALS, WATCH_S):
+def _build(args: argparse.Namespace) -> "App":
+    from gateway.app import build  # noqa: PLC0415 - see the module's docstring
+
+    return build(load(args.config), str(args.config), args.absent_ports)
+
+
+def _serve(app: "App", stop: threading.Event) -> bool:
+    """Run until told to stop, which gives True, or until damage is met, which gives False."""
+    try:
+        app.start()
+        return _wait(app, stop)
+    finally:
+        app.stop()
+
+
+def _stop_signal() -> threading.Event:
+    """Give an event that a stop signal sets; a thread of its own waits for the signal.
+
+    Not `sigtimedwait`: after the process was stopped and goes on (SIGCONT), CPython 3.11 may take
+    the end of its time for a signal, and the gateway would end by itself.
+    """
+    requested = threading.Event()
+
+    def listen() -> None:
+        signal.sigwait(STOP_SIGNALS)
+        requested.set()
+
+    threading.Thread(target=listen, name="signals", daemon=True).start()
+    return requested
+
+
+def _wait(app: "App", stop: threading.Event) -> bool:
+    while not stop.wait(WATCH_S):
         if app.outbox.is_damaged:
             return False
     return True

@@ -42,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ConfigError, ServerError) as error:
         print(f"saxaul-server: {error}", file=sys.stderr)
         return MENDABLE
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone: nothing is left to say
+        return OK
     except Exception:
         log.exception(CRASHED)
         return BUG

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("wire", "gateway", "server", "firmware_sim", "deploy")
+PACKAGES = ("wire", "gateway", "server", "firmware_sim", "deploy", "benchmarks")
 MODULES = sorted(
     path
     for package in PACKAGES

@@ -256,9 +256,10 @@ class Uplink:
             session.publish(answer, messages.encode(result))
 
     def _on_message(self, topic: str, payload: bytes) -> None:
+        """Take what is meant for us; a broker may also hand back what we retain there (amqtt)."""
         if topic == topics.receipt(self._gateway):
             self._on_receipt(payload)
-        else:
+        elif topic.startswith(topics.command(self._gateway, "")):
             self._commands.append((topic, payload))
 
     def _on_receipt(self, payload: bytes) -> None:

@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -139,6 +140,20 @@ def test_a_failed_start_leaves_no_signal_blocked(tmp_path, capsys):
     capsys.readouterr()
 
 
+def test_run_goes_on_after_it_was_stalled(config_of, broker, ear, run, until, serial):
+    """A stalled process that goes on (SIGCONT) was not told to stop."""
+    config_of(port=broker.port, serial=serial)
+    process = run("run")
+    until(lambda: ear.on("status"))
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(cli.WATCH_S + 0.5)
+    process.send_signal(signal.SIGCONT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=2 * cli.WATCH_S)
+    process.terminate()
+    assert ended(process)[0] == 0
+
+
 def test_run_waits_for_its_port_when_told_to(config_of, broker, ear, run, until):
     config_of(port=broker.port, serial="/dev/ttyUSB77")
     process = run("run", "--absent-ports", "retry")
@@ -220,7 +235,7 @@ def test_run_notices_that_its_outbox_met_damage(monkeypatch):
     """Then it starts anew, and opening the outbox salvages it."""
     monkeypatch.setattr(cli, "WATCH_S", 0.01)
     damaged = SimpleNamespace(outbox=SimpleNamespace(is_damaged=True))
-    assert cli._wait(damaged) is False
+    assert cli._wait(damaged, threading.Event()) is False
 
 
 def test_run_starts_anew_on_a_damaged_outbox_and_ends_when_told(monkeypatch, config_of, tmp_path):
@@ -228,11 +243,12 @@ def test_run_starts_anew_on_a_damaged_outbox_and_ends_when_told(monkeypatch, con
     waits = iter([False, True])
     built = []
 
-    def wait(app):
+    def wait(app, stop):
         built.append(app)
         return next(waits)
 
     monkeypatch.setattr(cli, "_wait", wait)
+    monkeypatch.setattr(cli, "_stop_signal", threading.Event)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     try:
         assert cli.main(["run", "--config", str(tmp_path / "gateway.toml")]) == 0
