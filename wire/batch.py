@@ -8,6 +8,7 @@
 Exact: a decimal that went in comes out as the same decimal. Pure; written once for both sides.
 """
 
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from wire.errors import ContractError
-from wire.messages import ClockSource, DatastreamName
+from wire.messages import DATASTREAM_NAME, ClockSource, DatastreamName
 from wire.quality import Flag
 
 VERSION = 1
@@ -34,6 +35,7 @@ MIN_EXPONENT, MAX_EXPONENT = -12, 12
 MAX_TIME_MS = 253_402_300_799_999  # 9999-12-31: the last instant both databases hold
 MAX_REASON_CHARS = 80
 
+_NAME = re.compile(DATASTREAM_NAME)
 _MAX_DIGITS = len(str(MAX_MANTISSA))  # keeps 1E+1000000 from being written out in full
 _MAX_INT64 = 2**63 - 1
 
@@ -97,9 +99,14 @@ def representable(value: Decimal) -> bool:
 
 
 def encode(clock: ClockSource, samples: Mapping[str, Sequence[Sample]]) -> bytes:
-    """Write a batch; raises ValueError for too many values or one that is not `representable`."""
+    """Write a batch; raises ValueError for whatever `decode` would refuse.
+
+    That is too many values, one that is not `representable`, a name or an instant out of form.
+    """
     if sum(map(len, samples.values())) > MAX_VALUES:
         raise ValueError(f"a batch holds at most {MAX_VALUES} values")
+    for name, rows in samples.items():
+        _check_series(name, rows)
     blocks = [
         (name, block, _times([sample.time_ms for sample in block]))
         for name, rows in samples.items()
@@ -111,6 +118,13 @@ def encode(clock: ClockSource, samples: Mapping[str, Sequence[Sample]]) -> bytes
         head["t"] = shared
     head["s"] = [_series_fields(name, block, times, shared) for name, block, times in blocks]
     return zlib.compress(msgspec.json.encode(head), level=9)
+
+
+def _check_series(name: str, rows: Sequence[Sample]) -> None:
+    if not _NAME.match(name):
+        raise ValueError(f"'{name[:80]}' is no datastream's name")
+    if any(not 0 <= sample.time_ms <= MAX_TIME_MS for sample in rows):
+        raise ValueError(f"{name}: an instant lies outside the years 1970 to 9999")
 
 
 def _blocks(rows: Sequence[Sample]) -> Iterator[list[Sample]]:

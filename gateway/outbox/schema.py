@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 
 from gateway.errors import StoreError
@@ -177,6 +178,8 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         return
     _check_version(db, path)
+    if _statements(db) != _expected_statements():
+        raise DamagedError(path, "its tables are not as they were made")
     if _read_meta(db, CLEAN) == "1":
         return
     found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -184,6 +187,19 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
         raise DamagedError(path, found)
     if not _read_meta(db, "epoch") or not (_read_meta(db, "sealed") or "").isdecimal():
         raise DamagedError(path, "its name or its count of batches is gone")
+
+
+def _statements(db: sqlite3.Connection) -> set[tuple[str, str, str]]:
+    return set(db.execute("SELECT name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+
+
+@cache
+def _expected_statements() -> set[tuple[str, str, str]]:
+    """Give what a new outbox holds: quick_check does not see a column that damage renamed."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        for statement in _TABLES.split(";\n"):
+            db.execute(statement)
+        return _statements(db)
 
 
 def _read_meta(db: sqlite3.Connection, key: str) -> str | None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 import structlog
 
@@ -189,7 +189,10 @@ class Outbox:
         return ClockState(clock.boot_id, clock.source(), clock.wall_of(0), clock.mono_ms())
 
     def _seal_kind(self, boot: str, recorded: str, now: ClockState, limit: int) -> int:
-        how = release(boot, ClockSource(recorded), now, self._hold_ms)
+        try:
+            how = release(boot, ClockSource(recorded), now, self._hold_ms)
+        except ValueError as error:
+            self._condemn_for(error)
         kind = (boot, recorded, how.until_mono_ms)
         with self._reading() as db:
             cursor = db.execute(
@@ -203,13 +206,18 @@ class Outbox:
         try:
             batch = seal(rows, how)
         except (ValueError, TypeError, ArithmeticError) as error:
-            # What was appended can be sealed: this is not what was appended. It would stop all
-            # that comes after it.
-            self._condemn()
-            raise DamagedError(self.path, f"an observation that waits: {error!r}") from error
+            self._condemn_for(error)
         now_ms = now.mono_ms + now.offset_ms
         self._with_room(lambda db: self._keep(db, batch, kind, now_ms))
         return batch.count
+
+    def _condemn_for(self, error: Exception) -> NoReturn:
+        """Give the file up for a row that cannot be sealed: it would stop all that come after.
+
+        What was appended can be sealed, so this is not what was appended.
+        """
+        self._condemn()
+        raise DamagedError(self.path, f"an observation that waits: {error!r}") from error
 
     def _keep(
         self, db: sqlite3.Connection, batch: Sealed, kind: tuple[str, str, int], now_ms: int

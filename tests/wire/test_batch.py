@@ -158,6 +158,22 @@ def test_a_nought_with_a_monstrous_exponent_is_nought_at_once():
     assert rows_of(decode(payload)) == {"a/b/c": [Sample(1, Decimal(0))]}
 
 
+@pytest.mark.parametrize(
+    ("name", "time_ms"),
+    [
+        ("no-slashes", 1),
+        ("a/b/c\n", 1),
+        ("a/\udcff/c", 1),
+        ("a/b/c", -1),
+        ("a/b/c", batch.MAX_TIME_MS + 1),
+    ],
+)
+def test_what_would_be_refused_whole_is_not_written(name, time_ms):
+    """One damaged row must not cost the batch it would have gone into."""
+    with pytest.raises(ValueError, match=r"no datastream's name|outside the years"):
+        encode(ClockSource.NTP, {name: [Sample(time_ms, Decimal(1))]})
+
+
 def bomb(size):
     return zlib.compress(b" " * size, 9)
 

@@ -235,10 +235,11 @@ def use(outbox):
     assert Sample(7, Decimal(7)) in samples
 
 
-def test_an_observation_that_cannot_be_sealed_does_not_stop_the_others(cut_short, tmp_path):
+@pytest.mark.parametrize("damage", ["value = '12x'", "clock = 'n''p'", "datastream = 'DUNE'"])
+def test_an_observation_that_cannot_be_sealed_does_not_stop_the_others(cut_short, tmp_path, damage):
     put(tmp_path, cut_short)
     outbox = reopened(tmp_path)
-    outbox._db.execute("UPDATE pending SET value = '12x' WHERE value = '2001'")
+    outbox._db.execute(f"UPDATE pending SET {damage} WHERE value = '2001'")
     with pytest.raises(DamagedError, match="an observation that waits"):
         outbox.seal()
     outbox.close()
@@ -250,7 +251,7 @@ def test_an_observation_that_cannot_be_sealed_does_not_stop_the_others(cut_short
 @given(seed=st.integers(0, 2**32), hits=st.integers(1, 40), length=st.integers(1, 600))
 @example(seed=0, hits=1, length=1)
 @example(seed=398, hits=17, length=397)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_random_damage_never_stops_a_gateway_for_good(damageable, seed, hits, length):
     content = bytearray(damageable.read_bytes())
     chance = random.Random(seed)
