@@ -20,7 +20,7 @@ from gateway.health import Health
 from gateway.inventory import Identity, InventoryBook
 from gateway.outbox import Budget, DataDirLock, Outbox
 from gateway.readings import Observation
-from gateway.uplink import Link, Uplink, UplinkSettings
+from gateway.uplink import KEEPALIVE_S, Link, Plan, Uplink, UplinkSettings
 from wire.errors import ConfigError
 
 PASSWORD_VARIABLE = "SAXAUL_MQTT_PASSWORD"  # noqa: S105 - the variable's name
@@ -36,6 +36,11 @@ NOTE_FAILED = "identity_not_kept"
 
 # While the disk refuses them, this many observations wait in memory (about 2 MB).
 WAITING_LIMIT = 5_000
+
+# A status costs 400 bytes and more with all that carries it, a ping 200: every minute and every
+# half minute that is 1 MB a day. Four minutes keep what networks remember of a connection alive.
+HEARTBEAT_S, METERED_HEARTBEAT_S = 60.0, 900.0
+METERED_KEEPALIVE_S = 240
 
 AbsentPorts = Literal["exit", "retry"]
 
@@ -53,7 +58,7 @@ class Recorder:
         self._outbox = outbox
         self._lock = Lock()
         self._waiting: list[Observation] = []
-        self._noted = 0
+        self._noted = self._told = 0
         self.dropped = 0
 
     def __call__(self, observations: list[Observation]) -> None:
@@ -71,6 +76,7 @@ class Recorder:
             self._waiting = []
             if failing:
                 _log.info(APPEND_RECOVERED, count=len(batch))
+                self._tell_dropped()
             self._note_dropped()
 
     def close(self) -> None:
@@ -78,6 +84,7 @@ class Recorder:
         self([])
         if self._waiting:
             self._drop(len(self._waiting))
+            self._tell_dropped()
 
     def _hold(self, batch: list[Observation], error: StoreError, *, first: bool) -> None:
         if first:
@@ -95,8 +102,15 @@ class Recorder:
                 self._noted = self.dropped
 
     def _drop(self, count: int) -> None:
+        """Count; tell each time it has doubled: a log of every tick would fill the disk, too."""
         self.dropped += count
-        _log.error(DROPPED, count=count, total=self.dropped)
+        if self.dropped >= 2 * self._told:
+            self._tell_dropped()
+
+    def _tell_dropped(self) -> None:
+        if self.dropped > self._told:
+            _log.error(DROPPED, count=self.dropped - self._told, total=self.dropped)
+            self._told = self.dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +217,13 @@ def uplink_settings(config: Config, password: str | None) -> UplinkSettings:
         ca_file=section.ca_file,
         username=username,
         password=password,
+        keepalive_s=METERED_KEEPALIVE_S if section.daily_mb else KEEPALIVE_S,
     )
-    return UplinkSettings(link, section.batch_every_s, section.heartbeat_s)
+    heartbeat_s = section.heartbeat_s
+    if heartbeat_s is None:
+        heartbeat_s = METERED_HEARTBEAT_S if section.daily_mb else HEARTBEAT_S
+    plan = Plan(int(section.daily_mb * 1_000_000), tuple(section.hours))
+    return UplinkSettings(link, section.batch_every_s, heartbeat_s, plan)
 
 
 def outbox_budget(section: OutboxSection) -> Budget:

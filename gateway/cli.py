@@ -110,12 +110,46 @@ def _parser() -> argparse.ArgumentParser:
     backfill.add_argument("file", type=Path, metavar="FILE.csv")
     backfill.set_defaults(command=_backfill)
 
+    _add_export(commands)
+
     config = commands.add_parser(
         "config", parents=[shared], help="print a commented gateway.toml, or check one"
     )
     config.add_argument("--check", action="store_true", help="check the file named by --config")
     config.set_defaults(command=_config)
     return parser
+
+
+def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    export = commands.add_parser(
+        "export",
+        help="write what waits for the server to a stick, to be carried by hand",
+        description="Write batches to files that `saxaul-server import` reads: unless told "
+        "otherwise, those that the server has not confirmed. Also while `run` is active. Nothing "
+        "is taken away: the gateway goes on sending until the server confirms.",
+    )
+    export.add_argument(
+        "--to", type=Path, required=True, metavar="DIR", help="folder of the stick; must be there"
+    )
+    which = export.add_mutually_exclusive_group()
+    which.add_argument("--all", action="store_true", help="all that is kept, confirmed or not")
+    which.add_argument(
+        "--since", metavar="TIME", help="all with readings since then (2026-11-20, UTC), or later"
+    )
+    export.add_argument(
+        "--config",
+        type=Path,
+        metavar="PATH",
+        help=f"default: {DEFAULT_CONFIG}, or none with --data-dir or --file",
+    )
+    export.add_argument(
+        "--data-dir", type=Path, metavar="PATH", help="another card's data folder, as mounted here"
+    )
+    export.add_argument(
+        "--file", type=Path, metavar="PATH", help="an outbox that was set aside as damaged"
+    )
+    export.add_argument("--gateway", metavar="ID", help="whose it is, where the outbox cannot say")
+    export.set_defaults(command=_export, log_level="warning")
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -206,6 +240,13 @@ def _backfill(args: argparse.Namespace) -> int:
             task = bar.add_task(config.gateway.id, total=size)
             count = backfill(config, args.file, outbox, lambda at: bar.update(task, completed=at))
     print(f"{count} observations of {args.file} are in the outbox of {config.gateway.id}")
+    return EXIT_OK
+
+
+def _export(args: argparse.Namespace) -> int:
+    from gateway.carry import command  # noqa: PLC0415 - see the module's docstring
+
+    print(*command.run(args, DEFAULT_CONFIG), sep="\n")
     return EXIT_OK
 
 

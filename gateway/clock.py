@@ -117,14 +117,24 @@ class Clock:
             return self._source
 
     def _refresh(self) -> None:
-        if self._assume or self._sources.synchronised():
+        kept = self._is_kept()
+        if kept or self._source is ClockSource.UNKNOWN:
+            measured = self._measure()
+            # Asked again: set between the first answer and the reading, it would be believed.
+            kept = kept and self._is_kept()
+            if kept or self._source is ClockSource.UNKNOWN:
+                self._take(measured)
+        if kept:
             self._source = ClockSource.NTP
         elif self._source is not ClockSource.UNKNOWN:
             self._source = ClockSource.FREE
-            return
-        measured = self._measure()
-        if abs(measured - self._offset_ms) > STEP_MS:
-            self._offset_ms = measured
+
+    def _is_kept(self) -> bool:
+        return self._assume or self._sources.synchronised()
+
+    def _take(self, measured_ms: int) -> None:
+        if abs(measured_ms - self._offset_ms) > STEP_MS:
+            self._offset_ms = measured_ms
 
     def _measure(self) -> int:
         """Wall minus monotonic, in ms, from the closest pair of readings."""

@@ -3,6 +3,7 @@
 Passwords are not written here; the environment carries them (SAXAUL_MQTT_PASSWORD).
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
@@ -16,9 +17,12 @@ from gateway.codecs.sdi12 import ADDRESSES
 from wire.catalogue import Protocol, SensorModel, Statistic, bundled
 from wire.errors import ConfigError
 from wire.messages import Latitude, Longitude, Name, Text
-from wire.toml_text import parse
+from wire.toml_text import key_lines, parse
 
 GatewayId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,62}\Z")]
+_SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
+# A batch takes up to 256 KiB: with less than this a day, one could wait for ever.
+MIN_DAILY_MB = 0.5
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=366 * 86400)]
 
 
@@ -46,7 +50,13 @@ class ClockSection(_Section, frozen=True, kw_only=True):
 
 
 class UplinkSection(_Section, frozen=True, kw_only=True):
-    """The broker, and how often readings are sealed into a batch for it."""
+    """The broker, how often readings are sealed into a batch for it, and what the link may carry.
+
+    `heartbeat_s` is 60, and 900 with a budget, unless given. `daily_mb` (10^6 bytes a UTC day, 0:
+    any) counts all that TCP carries, both ways; live readings go first. `send_between` lists the
+    hours (UTC, may go over midnight) at which to be connected; none: always. On a metered link a
+    larger `batch_every_s` saves most.
+    """
 
     host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 1883
@@ -54,7 +64,14 @@ class UplinkSection(_Section, frozen=True, kw_only=True):
     ca_file: str = ""
     username: str = ""
     batch_every_s: Seconds = 60.0
-    heartbeat_s: Seconds = 60.0
+    heartbeat_s: Seconds | None = None
+    daily_mb: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0.0
+    send_between: list[str] = []
+
+    @property
+    def hours(self) -> list[tuple[int, int]]:
+        """The spans of `send_between` in minutes of the day; raises ValueError for no such span."""
+        return [_minutes(text) for text in self.send_between]
 
 
 class OutboxSection(_Section, frozen=True, kw_only=True):
@@ -122,6 +139,20 @@ class Config(_Section, frozen=True, kw_only=True):
                 yield bus, sensor, catalogue[sensor.model]
 
 
+def _minutes(span: str) -> tuple[int, int]:
+    """Read "05:00-06:00" as (300, 360); raises ValueError with the remedy."""
+    found = _SPAN.fullmatch(span)
+    if found:
+        hours_minutes = [int(digits) for digits in found.groups()]
+        first, end = (
+            hours_minutes[0] * 60 + hours_minutes[1],
+            hours_minutes[2] * 60 + hours_minutes[3],
+        )
+        if first != end <= 24 * 60:
+            return first, end
+    raise ValueError(f"'{span}' is no span of a day: write it in UTC like '05:00-06:00'")
+
+
 def datastream_name(sensor: SensorSection, property_key: str) -> str:
     """Name a series: thing/sensor/property."""
     return f"{sensor.thing}/{sensor.id}/{property_key}"
@@ -139,6 +170,7 @@ def load(path: Path) -> Config:
         raise ConfigError(str(path), "is no text in UTF-8; save it as UTF-8") from None
     config = parse(text, Config, str(path))
     _check(config, str(path))
+    _check_uplink(config.uplink, str(path), key_lines(text))
     return config
 
 
@@ -157,12 +189,28 @@ def _check(config: Config, source: str) -> None:
         for sensor in bus.sensor:
             _check_sensor(bus, sensor, things, source)
         _check_addresses(bus, source)
-    if not config.uplink.tls and not _is_loopback(config.uplink.host):
+
+
+def _check_uplink(
+    uplink: UplinkSection, source: str, lines: Mapping[tuple[str | int, ...], int]
+) -> None:
+    """Refuse what would send in the open, or never."""
+
+    def wrong(key: str, message: str) -> ConfigError:
+        return ConfigError(source, f"uplink.{key}: {message}", lines.get(("uplink", key)))
+
+    if not uplink.tls and not _is_loopback(uplink.host):
         raise ConfigError(
             source,
-            f"uplink.host '{config.uplink.host}' is not on this machine: set uplink.tls = true "
+            f"uplink.host '{uplink.host}' is not on this machine: set uplink.tls = true "
             "(readings travel unencrypted only over loopback)",
         )
+    if 0 < uplink.daily_mb < MIN_DAILY_MB:
+        raise wrong("daily_mb", f"give at least {MIN_DAILY_MB}, or 0 for no limit")
+    try:
+        list(uplink.hours)
+    except ValueError as error:
+        raise wrong("send_between", str(error)) from None
 
 
 def _check_sensor(bus: BusSection, sensor: SensorSection, things: set[str], source: str) -> None:

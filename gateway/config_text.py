@@ -22,6 +22,11 @@ _WIDTH = 96
 # What the example says where no default does; for a key with a default, it shows what it may be.
 _EXAMPLES: Mapping[type[msgspec.Struct], Mapping[str, str]] = {
     GatewaySection: {"id": '"kubuqi-dune"', "site": '"kubuqi-north"'},
+    UplinkSection: {
+        "heartbeat_s": "60.0",
+        "daily_mb": "5.0",
+        "send_between": '["05:00-06:00", "17:30-18:00"]',
+    },
     ThingSection: {
         "id": '"dune-1"',
         "name": '"Dune 1, straw checkerboard"',

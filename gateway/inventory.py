@@ -12,7 +12,8 @@ from wire.catalogue import SensorModel
 from wire.messages import DatastreamInfo, GatewayInfo, Inventory, SensorInfo, ThingInfo
 
 _IDENTITIES = "identities"
-_INVENTORY = "inventory"
+# Under which note the last inventory is kept.
+INVENTORY = "inventory"
 
 
 class Identity(Protocol):
@@ -78,13 +79,13 @@ class InventoryBook:
         """
         with self._lock:
             known = self._remembered()
-            kept = self._notes.meta(_INVENTORY)
+            kept = self._notes.meta(INVENTORY)
             last = msgspec.json.decode(kept, type=Inventory) if kept else None
             rev = last.rev if last else 0
             now = compose(self._config, known, rev)
             if now != last:
                 now = compose(self._config, known, rev + 1)
-                self._notes.set_meta({_INVENTORY: msgspec.json.encode(now).decode()})
+                self._notes.set_meta({INVENTORY: msgspec.json.encode(now).decode()})
             return now
 
     def _remembered(self) -> dict[str, Known]:

@@ -1,6 +1,8 @@
 """The messages beside batches: inventory, status, receipt and command, as JSON."""
 
+from collections.abc import Iterable
 from enum import StrEnum
+from hashlib import sha256
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -15,6 +17,9 @@ MAX_RANGES = 500
 MAX_RESENT = 10_000
 # Ranges in an answer: what does not fit in is asked for again.
 MAX_GONE = 2_000
+# What is compared at once: up to 4,096 batches, in an answer of at most 7 kB.
+MAX_BLOCKS = 128
+BLOCK_BATCHES = 32
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}\Z")]
 DATASTREAM_NAME = r"^[a-z0-9][a-z0-9_.-]{0,62}/[a-z0-9][a-z0-9_.-]{0,62}/[a-z0-9_]{1,40}\Z"
@@ -22,6 +27,8 @@ DatastreamName = Annotated[str, msgspec.Meta(pattern=DATASTREAM_NAME)]
 Text = Annotated[str, msgspec.Meta(max_length=200)]
 Seq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
+Block = tuple[Seq, Seq, Digest]
 Ranges = Annotated[list[tuple[Seq, Seq]], msgspec.Meta(max_length=MAX_RANGES)]
 Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
 Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
@@ -97,17 +104,28 @@ class Inventory(Message, frozen=True, kw_only=True):
 
 
 class OutboxFigures(Message, frozen=True, kw_only=True):
-    """Counts of one epoch: batches sealed, not yet confirmed, refused, and lost unconfirmed."""
+    """Counts of one epoch: batches sealed, not yet confirmed, refused, and lost unconfirmed.
+
+    `closed` says that its file was set aside: nothing more of it will be sent. The readings of
+    `carried` go on under a newer epoch; above MAX_RANGES the longest ranges are named, for what is
+    not named is looked for in the file that was set aside, and that is where it lies as well.
+    """
 
     epoch: str
     sealed: Count = 0
     unconfirmed: Count = 0
     refused: Count = 0
     lost: Count = 0
+    closed: bool = False
+    carried: Ranges = []
 
 
 class Status(Message, frozen=True, kw_only=True):
-    """How a gateway is. `state` is "online", or "offline" in its last will; `at` is in ms, UTC."""
+    """How a gateway is. `state` is "online", or "offline" in its last will; `at` is in ms, UTC.
+
+    It comes every `heartbeat_s` while online. A gateway that keeps to hours or to a byte budget
+    goes offline with `resting`, which says why, and `rests_until` (ms, UTC), when it will be back.
+    """
 
     state: str
     at: int | None = None
@@ -116,6 +134,9 @@ class Status(Message, frozen=True, kw_only=True):
     outbox: list[OutboxFigures] = []
     uptime_s: float | None = None
     rss_mb: float | None = None
+    heartbeat_s: float | None = None
+    resting: Text = ""
+    rests_until: int | None = None
 
 
 class Refusal(Message, frozen=True, kw_only=True):
@@ -137,13 +158,18 @@ class CommandKind(StrEnum):
     """What the server may ask of a gateway."""
 
     RESEND = "resend"
+    COMPARE = "compare"
 
 
 class Command(Message, frozen=True, kw_only=True):
     """What the server asks of a gateway; a gateway says so when it does not know the kind.
 
     "resend" asks for the batches of an epoch that are named by closed ranges of seq, also for those
-    that were confirmed.
+    that were confirmed. With no epoch and no ranges it asks the gateway to send again at once all
+    that it has sent and got no receipt for: the broker may have dropped it.
+
+    "compare" asks which batches it counts as unconfirmed among those that the server has stored,
+    before it sends them: they may have been carried by hand.
     """
 
     kind: Text
@@ -155,7 +181,8 @@ class CommandResult(Message, frozen=True, kw_only=True):
     """What a gateway made of a command; `reason` says why it did not do it.
 
     For "resend": `again` counts the batches that will be sent, `gone` names those that it no longer
-    has.
+    has. For "compare": `blocks` of consecutive unconfirmed batches, the lowest first, each with its
+    first and last number and `block_digest`; `more` when there are others behind them.
     """
 
     kind: Text
@@ -164,6 +191,8 @@ class CommandResult(Message, frozen=True, kw_only=True):
     epoch: Text = ""
     again: Count = 0
     gone: Annotated[list[tuple[Seq, Seq]], msgspec.Meta(max_length=MAX_GONE)] = []
+    blocks: Annotated[list[Block], msgspec.Meta(max_length=MAX_BLOCKS)] = []
+    more: bool = False
 
 
 M = TypeVar("M", bound=Message)
@@ -184,6 +213,11 @@ def decode(payload: bytes, kind: type[M]) -> M:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ContractError(f"not a valid {kind.__name__.lower()}: {error}") from None
+
+
+def block_digest(digests: Iterable[bytes]) -> str:
+    """Give the digest of a block from the SHA-256 of each batch's payload, in order: 32 hex."""
+    return sha256(b"".join(digests)).hexdigest()[:32]
 
 
 def check_ranges(found: list[tuple[int, int]]) -> None:

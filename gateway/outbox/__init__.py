@@ -2,6 +2,6 @@
 
 from gateway.outbox.lock import DataDirLock
 from gateway.outbox.retention import Budget
-from gateway.outbox.store import Candidate, Outbox
+from gateway.outbox.store import Candidate, Outbox, Pending
 
-__all__ = ["Budget", "Candidate", "DataDirLock", "Outbox"]
+__all__ = ["Budget", "Candidate", "DataDirLock", "Outbox", "Pending"]

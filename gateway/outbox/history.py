@@ -36,8 +36,11 @@ def read_salvages(db: Connection) -> list[Salvage]:
 
 
 def read_past(db: Connection) -> list[OutboxFigures]:
-    """Read how far earlier epochs had come when their files were set aside."""
-    return _read(db, PAST, OutboxFigures)
+    """Read how far earlier epochs had come when their files were set aside.
+
+    An older program did not note that they are closed.
+    """
+    return [msgspec.structs.replace(one, closed=True) for one in _read(db, PAST, OutboxFigures)]
 
 
 def note_salvage(db: Connection, salvage: Salvage, figures: OutboxFigures | None) -> None:

@@ -1,7 +1,12 @@
-"""Takes confirmed batches back into sending: the server has lost them, restored from a backup."""
+"""What the server asks about batches: to take confirmed ones back into sending, to compare others.
+
+The first when it has lost them, restored from a backup; the second when it has what we have yet to
+see confirmed, carried to it by hand.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from sqlite3 import Connection
 
 from wire.messages import ranges
@@ -34,3 +39,13 @@ def recall(db: Connection, wanted: Sequence[tuple[int, int]], limit: int) -> Rec
         gone.update(set(range(first, end + 1)).difference(seq for (seq,) in kept.fetchall()))
         left -= max(0, end - first + 1)
     return Recalled(again, ranges(list(gone)))
+
+
+def digests(db: Connection, span: tuple[int, int], limit: int) -> list[tuple[int, bytes]]:
+    """Give the first `limit` unconfirmed batches of a closed range, each with its SHA-256."""
+    rows = db.execute(
+        "SELECT seq, body FROM batch JOIN payload USING (seq)"
+        " WHERE seq BETWEEN ? AND ? AND state = 'unconfirmed' ORDER BY seq LIMIT ?",
+        (*span, limit),
+    )
+    return [(seq, sha256(body).digest()) for seq, body in rows]

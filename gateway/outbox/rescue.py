@@ -7,7 +7,7 @@ cannot go on. What is carried over twice does no harm, for the server keeps each
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import Any
@@ -20,8 +20,9 @@ from gateway.outbox.schema import NO_ROOM, UNREADABLE, error_code, transaction
 from wire import batch as codec
 from wire.batch import MAX_TIME_MS, representable
 from wire.errors import ContractError
-from wire.messages import ClockSource, DatastreamName, OutboxFigures
+from wire.messages import ClockSource, DatastreamName, OutboxFigures, ranges
 from wire.quality import Flag
+from wire.topics import MAX_SEQ
 
 _TABLES_NEEDED = {"meta", "pending", "batch", "payload"}
 _NOTES_OF_LISTS = {SALVAGES: list[Salvage], PAST: list[OutboxFigures]}
@@ -30,6 +31,8 @@ _NOT_CARRIED = {"epoch", "sealed", "clean", LOST}
 _PROBES = 20_000
 _CHUNK = 5_000
 _MAX_MONO_MS = 2**53
+# Of what was carried over, this many ranges are told: each status repeats them over a thin link.
+_MOST_RANGES = 100
 
 # The second when SQLite's message quotes what it found, and that is no text.
 _BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)
@@ -43,11 +46,13 @@ Stored = tuple[str, int, int, str, str, str | None, int, str]
 class Carried:
     """What came of it: observations carried over, batches and rows that could not be read.
 
-    `figures` are the last of the old epoch, where its name could be read.
+    `batches` are those whose observations are among them; `figures` are the last of the old epoch,
+    where its name could be read.
     """
 
     observations: int = 0
     unreadable: int = 0
+    batches: list[int] = field(default_factory=list)
     figures: OutboxFigures | None = None
 
 
@@ -84,15 +89,15 @@ def carry(old: sqlite3.Connection, new: sqlite3.Connection) -> Carried:
     states = dict(_rows(old, "batch", "seq", "state"))
     seqs = {seq for (seq,) in _rows(old, "payload", "seq")} | set(states)
     open_ones = sorted(seq for seq in seqs if states.get(seq) not in {"stored", "refused"})
-    lost_before = result.unreadable
     _insert(new, _unconfirmed(old, open_ones, result), result)
-    failed = result.unreadable - lost_before
-    result.figures = _last_figures(notes, states, seqs, len(open_ones) - failed, failed)
+    refused = sum(state == "refused" for state in states.values())
+    failed = len(open_ones) - len(result.batches)
+    result.figures = _last_figures(notes, max(seqs, default=0), refused, failed, result.batches)
     return result
 
 
 def _last_figures(
-    notes: dict[str, str], states: dict[Any, Any], seqs: set[Any], carried: int, failed: int
+    notes: dict[str, str], highest: int, refused: int, failed: int, carried: list[int]
 ) -> OutboxFigures | None:
     epoch, sealed = notes.get("epoch"), notes.get("sealed", "")
     if not epoch:
@@ -102,12 +107,20 @@ def _last_figures(
         lost = msgspec.json.decode(notes.get(LOST, "{}"), type=Lost)
     return OutboxFigures(
         epoch=epoch,
-        sealed=int(sealed) if sealed.isdecimal() else max(seqs, default=0),
+        # Limited, for what damage made of it no reader would take.
+        sealed=min(int(sealed) if sealed.isdecimal() else highest, MAX_SEQ),
         # On their way to the server still, though under numbers of the new epoch.
-        unconfirmed=carried,
-        refused=sum(state == "refused" for state in states.values()),
-        lost=lost.batches + failed,
+        unconfirmed=len(carried),
+        refused=refused,
+        lost=min(max(0, lost.batches) + failed, MAX_SEQ),
+        closed=True,
+        carried=_longest(ranges(carried)),
     )
+
+
+def _longest(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    kept = sorted(found, key=lambda one: one[0] - one[1])[:_MOST_RANGES]
+    return sorted(kept)
 
 
 def _notes(old: sqlite3.Connection) -> dict[str, str]:
@@ -152,6 +165,7 @@ def _unconfirmed(old: sqlite3.Connection, seqs: list[int], result: Carried) -> I
                 value = None if sample.value is None else str(sample.value)
                 clock, flag = batch.clock.value, int(sample.flag)
                 yield "", 0, sample.time_ms, clock, one.name, value, flag, sample.reason
+        result.batches.append(seq)
 
 
 def _sound(row: list[Any]) -> bool:

@@ -17,6 +17,7 @@ import structlog
 from gateway.outbox.history import Salvage, note_salvage, read_salvages
 from gateway.outbox.rescue import Carried, carry, readable
 from gateway.outbox.schema import (
+    JOURNAL_SUFFIX,
     SHM_SUFFIX,
     WAL_SUFFIX,
     DamagedError,
@@ -24,6 +25,7 @@ from gateway.outbox.schema import (
     check,
     open_unchecked,
     open_writable,
+    roll_back,
     store_errors,
     transaction,
 )
@@ -69,6 +71,8 @@ def condemn(path: Path) -> None:
 def _look(path: Path) -> None:
     if path.with_name(_CONDEMNED).exists():
         raise DamagedError(path, "reading or writing it met damage")
+    if path.exists() and _beside(path, JOURNAL_SUFFIX).exists():
+        roll_back(path)
     size = path.stat().st_size if path.exists() else 0
     log = _beside(path, WAL_SUFFIX)
     if size == 0 and log.exists() and log.stat().st_size > 0:
@@ -134,9 +138,11 @@ def _finish(path: Path) -> None:
         return
     target = path.with_name(aside)
     # The log first: beside a new file under the old name it would be taken for that file's own.
+    # What goes is made to last before what comes: not all file systems keep renames in order.
     _move(_beside(path, WAL_SUFFIX), _beside(target, WAL_SUFFIX))
     _beside(path, SHM_SUFFIX).unlink(missing_ok=True)
     _move(path, target)
+    _sync_folder(path.parent)
     fresh.rename(path)
     path.with_name(_CONDEMNED).unlink(missing_ok=True)
     _sync_folder(path.parent)
@@ -186,8 +192,8 @@ def _beside(path: Path, suffix: str) -> Path:
 
 
 def _discard(path: Path) -> None:
-    for one in (path, _beside(path, WAL_SUFFIX), _beside(path, SHM_SUFFIX)):
-        one.unlink(missing_ok=True)
+    for suffix in ("", JOURNAL_SUFFIX, WAL_SUFFIX, SHM_SUFFIX):
+        _beside(path, suffix).unlink(missing_ok=True)
 
 
 def _move(source: Path, target: Path) -> None:

@@ -10,6 +10,7 @@ from gateway.errors import StoreError
 
 FILE_NAME = "outbox.db"
 WAL_SUFFIX, SHM_SUFFIX = "-wal", "-shm"
+JOURNAL_SUFFIX = "-journal"  # there only while a file is being made
 
 # In `meta`: "1" after a clean stop, "0" from opening on, so that only a file that was not closed
 # has to be read through.
@@ -155,6 +156,15 @@ def open_unchecked(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
     db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
     return db
+
+
+def roll_back(path: Path) -> None:
+    """Undo a making of the file that a power cut broke off: what only reads it could not.
+
+    Raises StoreError.
+    """
+    with store_errors(path), closing(sqlite3.connect(path)) as db:
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 def check(path: Path) -> None:

@@ -4,7 +4,6 @@
 """
 
 import secrets
-import shutil
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,8 +18,10 @@ from gateway.clock import Clock
 from gateway.errors import StoreError
 from gateway.outbox import retention
 from gateway.outbox.history import read_past
-from gateway.outbox.recall import Recalled, recall
+from gateway.outbox.pending import Kind, exchange, kinds_waiting, rows_waiting
+from gateway.outbox.recall import Recalled, digests, recall
 from gateway.outbox.retention import Budget
+from gateway.outbox.room import Room, fold
 from gateway.outbox.salvage import condemn, open_or_salvage
 from gateway.outbox.schema import (
     CLEAN,
@@ -30,7 +31,7 @@ from gateway.outbox.schema import (
     store_errors,
     transaction,
 )
-from gateway.outbox.sealing import ClockState, Row, Sealed, release, seal
+from gateway.outbox.sealing import ClockState, Sealed, release, seal
 from gateway.readings import Observation
 from wire.batch import Sample, representable
 from wire.messages import ClockSource, OutboxFigures, Refusal
@@ -40,11 +41,10 @@ from wire.quality import Flag
 SEAL_LIMIT = 5_000
 # While the file cannot be opened for want of room, how often it is tried again.
 REOPEN_MS = 10_000
-# With less than this free on the disk, confirmed batches make room inside the file.
-RESERVE_BYTES = 32_000_000
 
 OPEN_POSTPONED = "outbox_waits_for_room"
 OPENED = "outbox_opened"
+SPARE_SPENT = "spare_file_given_up_for_room"
 CONFIRMED_DROPPED = "confirmed_batches_dropped_for_room"
 UNCONFIRMED_LOST = "unconfirmed_batches_lost"
 
@@ -56,12 +56,6 @@ _INSERT = (
     "INSERT INTO pending (boot, mono_ms, wall_ms, clock, datastream, value, flag, reason)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_KIND = "boot = ? AND clock = ? AND mono_ms <= ?"
-
-
-def free_bytes(folder: Path) -> int:
-    """Tell how much the disk can still take."""
-    return shutil.disk_usage(folder).free
 
 
 def new_epoch() -> str:
@@ -76,6 +70,14 @@ class Candidate:
     seq: int
     size: int
     live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What is in no batch yet: how many observations, and whether the disk is nearly full."""
+
+    count: int
+    cramped: bool
 
 
 class Outbox:
@@ -101,6 +103,7 @@ class Outbox:
         self._epoch_source = epoch_source
         self._budget = budget
         self._lock = Lock()  # guards the connection
+        self._room = Room(self.path)
         self._sealing = Lock()  # one sealer; the encoding itself leaves the connection free
         self._db: sqlite3.Connection | None = None
         self._closed = self._damaged = False
@@ -118,7 +121,7 @@ class Outbox:
         if self._clock.mono_ms() < self._reopen_at_ms:
             raise NoRoomError(self._hindrance)
         try:
-            db = open_or_salvage(self.path, self._now_ms, self._epoch_source)
+            db = self._opened()
         except NoRoomError as error:
             self._hindrance = str(error)
             self._reopen_at_ms = self._clock.mono_ms() + REOPEN_MS
@@ -126,8 +129,18 @@ class Outbox:
         self.epoch = db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0]
         if self._hindrance:
             _log.info(OPENED, epoch=self.epoch)
+        self._room.lengthen_log()
         self._db = db
         return db
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            return open_or_salvage(self.path, self._now_ms, self._epoch_source)
+        except NoRoomError:
+            if not self._room.spend():
+                raise
+            _log.warning(SPARE_SPENT)
+            return open_or_salvage(self.path, self._now_ms, self._epoch_source)
 
     def close(self) -> None:
         """Fold the write-ahead log into the file, mark it as whole and close it."""
@@ -169,6 +182,17 @@ class Outbox:
         ]
         self._with_room(lambda db: db.executemany(_INSERT, rows))
 
+    def pending(self) -> Pending:
+        """Tell what waits to be sealed, at the same small cost however much it is.
+
+        The count may be too high where kinds of rows were sealed apart, never too low.
+        """
+        with self._reading() as db:
+            first, last = db.execute(
+                "SELECT (SELECT min(id) FROM pending), (SELECT max(id) FROM pending)"
+            ).fetchone()
+        return Pending(0 if first is None else last - first + 1, self._room.lacks() > 0)
+
     def seal(self, limit: int = SEAL_LIMIT) -> int:
         """Seal one batch of each kind of pending rows, of at most `limit` observations.
 
@@ -178,8 +202,8 @@ class Outbox:
         with self._sealing:
             now = self._clock_state()
             with self._reading() as db:
-                kinds = db.execute("SELECT DISTINCT boot, clock FROM pending").fetchall()
-            count = sum(self._seal_kind(boot, clock, now, limit) for boot, clock in kinds)
+                found = kinds_waiting(db)
+            count = sum(self._seal_kind(boot, clock, now, limit) for boot, clock in found)
             if count:
                 self._fit(self._budget.max_bytes)
             return count
@@ -193,18 +217,13 @@ class Outbox:
             how = release(boot, ClockSource(recorded), now, self._hold_ms)
         except ValueError as error:
             self._condemn_for(error)
-        kind = (boot, recorded, how.until_mono_ms)
+        kind = Kind(boot, recorded, how.until_mono_ms)
         with self._reading() as db:
-            cursor = db.execute(
-                "SELECT id, mono_ms, wall_ms, datastream, value, flag, reason FROM pending"  # noqa: S608 - constants only
-                f" WHERE {_KIND} ORDER BY id LIMIT ?",
-                (*kind, limit),
-            )
-            rows = [Row._make(row) for row in cursor]
-        if not rows:
+            found = rows_waiting(db, kind, limit)
+        if not found:
             return 0
         try:
-            batch = seal(rows, how)
+            batch = seal(found, how)
         except (ValueError, TypeError, ArithmeticError) as error:
             self._condemn_for(error)
         now_ms = now.mono_ms + now.offset_ms
@@ -219,26 +238,8 @@ class Outbox:
         self._condemn()
         raise DamagedError(self.path, f"an observation that waits: {error!r}") from error
 
-    def _keep(
-        self, db: sqlite3.Connection, batch: Sealed, kind: tuple[str, str, int], now_ms: int
-    ) -> None:
-        """Put a batch in the place of the rows it was made of."""
-        sealed = db.execute("SELECT value FROM meta WHERE key = 'sealed'").fetchone()[0]
-        seq = int(sealed) + 1
-        db.execute(
-            "INSERT INTO batch (seq, clock, count, bytes, first_ms, last_ms, sealed_at_ms)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(seq, batch.clock.value, batch.count, len(batch.payload)),
-                *(batch.first_ms, batch.last_ms, now_ms),
-            ),
-        )
-        db.execute("INSERT INTO payload VALUES (?, ?)", (seq, batch.payload))
-        db.execute("UPDATE meta SET value = ? WHERE key = 'sealed'", (str(seq),))
-        gone = db.execute(
-            f"DELETE FROM pending WHERE {_KIND} AND id <= ?",  # noqa: S608 - constants only
-            (*kind, batch.last_id),
-        ).rowcount
+    def _keep(self, db: sqlite3.Connection, batch: Sealed, kind: Kind, now_ms: int) -> None:
+        gone = exchange(db, batch, kind, now_ms)
         if gone != batch.count:
             raise StoreError(f"{self.path}: {batch.count} rows were sealed but {gone} removed")
 
@@ -270,9 +271,12 @@ class Outbox:
         return [one for one in both if one.seq not in skip][:limit]
 
     def payload(self, seq: int) -> bytes | None:
-        """Read a batch's bytes; None when it is no longer kept."""
+        """Read a batch's bytes; None when it is no longer kept. Raises StoreError."""
+        query = "SELECT body FROM batch LEFT JOIN payload USING (seq) WHERE seq = ?"
         with self._reading() as db:
-            found = db.execute("SELECT body FROM payload WHERE seq = ?", (seq,)).fetchone()
+            found = db.execute(query, (seq,)).fetchone()
+            if found and found[0] is None:  # a disk that forgets what it synced does this
+                raise DamagedError(self.path, f"batch {seq} has lost its bytes")
         return bytes(found[0]) if found else None
 
     def confirm(self, ranges: Iterable[tuple[int, int]]) -> int:
@@ -311,6 +315,11 @@ class Outbox:
         """Send batches again that the server has lost, at most `limit`; raises StoreError."""
         return self._transact(lambda db: recall(db, wanted, limit))
 
+    def digests(self, span: tuple[int, int], limit: int) -> list[tuple[int, bytes]]:
+        """Give the first `limit` unconfirmed batches of a closed range with their SHA-256."""
+        with self._reading() as db:
+            return digests(db, span, limit)
+
     def figures(self) -> OutboxFigures:
         """Count batches; `lost` are those removed unconfirmed because the budget was gone."""
         with self._reading() as db:
@@ -345,7 +354,8 @@ class Outbox:
             while count := self._transact(lambda db: retention.drop_aged(db, horizon_ms)):
                 removed += count
             removed += self._fit(self._budget.max_bytes if max_bytes is None else max_bytes)
-            if self._disk_lacks() <= 0:  # else the free pages are our reserve
+            self._room.save()
+            if self._room.lacks() <= 0:  # else the free pages are our reserve
                 self._reclaim()
         return removed
 
@@ -360,7 +370,7 @@ class Outbox:
         with self._reading() as db:
             before = retention.read_lost(db)
         removed = 0
-        while count := self._transact(lambda db: retention.make_room(db, self._disk_lacks())):
+        while count := self._transact(lambda db: retention.make_room(db, self._room.lacks())):
             removed += count
             _log.warning(CONFIRMED_DROPPED, count=count)
         while count := self._transact(lambda db: retention.shrink(db, max_bytes)):
@@ -376,28 +386,34 @@ class Outbox:
                 )
         return removed
 
-    def _disk_lacks(self) -> int:
-        """Tell how many bytes the disk has less than what we want to be able to write."""
-        return RESERVE_BYTES - free_bytes(self.path.parent)
-
     def _with_room(self, work: Callable[[sqlite3.Connection], object]) -> None:
-        """Do it in one transaction; on a full disk, once more with confirmed batches gone."""
-        try:
-            self._transact(work)
-        except NoRoomError:
-            if not self._give_way():
-                raise
-            self._transact(work)
+        """Do it in one transaction; on a full disk, again with the log and the file in order."""
+        for make_room in (self._fold, self._give_way, self._spend):
+            try:
+                self._transact(work)
+            except NoRoomError:
+                make_room()
+            else:
+                return
+        self._transact(work)
 
-    def _give_way(self) -> bool:
+    def _fold(self) -> None:
+        with suppress(StoreError), self._reading() as db:
+            fold(db)
+
+    def _spend(self) -> None:
+        """Give the spare file up: the log can be folded in, and confirmed batches can go."""
+        if self._room.spend():
+            _log.warning(SPARE_SPENT)
+            self._fold()
+            self._give_way()
+
+    def _give_way(self) -> None:
         """Remove the oldest confirmed batches, safe on the server, so that new data finds room."""
-        try:
+        with suppress(StoreError):
             count = self._transact(retention.drop_confirmed)
-        except StoreError:
-            return False
-        if count:
-            _log.warning(CONFIRMED_DROPPED, count=count)
-        return count > 0
+            if count:
+                _log.warning(CONFIRMED_DROPPED, count=count)
 
     # ------------------------------------------------------------ notes
 
@@ -437,6 +453,7 @@ class Outbox:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._errors():
             db = self._connection()
+            self._room.hold(db)
             with transaction(db):
                 yield db
 

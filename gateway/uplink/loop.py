@@ -1,40 +1,46 @@
-"""The uplink's thread: seals, sends, listens for receipts, reconnects, beats its heart."""
+"""The uplink's thread: connects, sends, reports how the gateway is, rests, and connects again."""
 
-from collections import deque
 from dataclasses import dataclass
 from random import Random
 from threading import Event, Thread
 
 import structlog
+from msgspec.structs import replace
 
 from gateway.clock import Clock
 from gateway.errors import StoreError
 from gateway.health import Health
 from gateway.inventory import InventoryBook
 from gateway.outbox import Outbox
-from gateway.outbox.store import SEAL_LIMIT
-from gateway.uplink.commands import carry_out
+from gateway.uplink.allowance import Plan, Rest
+from gateway.uplink.inbox import Inbox
+from gateway.uplink.ration import Ration
 from gateway.uplink.session import Link, LinkError, Session, Will
+from gateway.uplink.tls import TlsMemory
+from gateway.uplink.upkeep import STORE_FAILED, Upkeep
 from gateway.uplink.window import MAX_IN_FLIGHT, Window
 from wire import messages, topics
-from wire.errors import ContractError
 
 CONNECTED = "uplink_connected"
 UNAVAILABLE = "uplink_unavailable"
 FAILED = "uplink_failed"
-SEALED = "observations_sealed"
-BROKEN_RECEIPT = "broken_receipt"
-BROKEN_COMMAND = "broken_command"
-STORE_FAILED = "outbox_failed"
-REFUSED = "batch_refused"
+RESTS = "uplink_rests"
+RESUMES = "uplink_resumes"
 
+# Full jitter: any wait up to a ceiling that doubles with each failure, so that a thousand gateways
+# come back to a broker spread out. The floor is for a broker that accepts and drops: without it,
+# chance alone would have us try many times a second.
+FLOOR_S = 0.25
 FIRST_BACKOFF_S = 1.0
-MAX_BACKOFF_S = 60.0
+MAX_BACKOFF_S = 30.0
+# Each attempt costs, TLS up to 5 kB: on a link with an allowance they become rarer.
+MAX_METERED_BACKOFF_S = 300.0
+# Rests end at the same instant everywhere; gateways return within this.
+RETURN_SPREAD_S = 60.0
 # A connection that lasted this long was a good one: the next back-off begins small again.
 GOOD_CONNECTION_MS = 30_000
 # How soon the thread notices what other threads want of it.
 PUMP_S = 0.25
-PRUNE_EVERY_MS = 3_600_000
 # What was measured within two batch intervals and this, for a slow poll, is live.
 LIVE_GRACE_MS = 30_000
 FAREWELL_MS = 1_000
@@ -44,11 +50,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class UplinkSettings:
-    """Where to send, and how often to seal and to report."""
+    """Where to send, how often to seal and to report, and how much the link may carry."""
 
     link: Link
     batch_every_s: float
     heartbeat_s: float
+    plan: Plan = Plan()  # noqa: RUF009 - frozen
 
 
 class Uplink:
@@ -71,20 +78,21 @@ class Uplink:
         self._book = book
         self._health = health
         self._rng = rng
+        self._tls = TlsMemory(settings.link.ca_file) if settings.link.tls else None
         self._window = Window()
+        self._inbox = Inbox(self._gateway, outbox, self._window, clock)
+        self._ration = Ration(settings.plan, outbox, clock)
+        self._upkeep = Upkeep(outbox, clock, self._period_ms)
         self._sent: dict[int, int] = {}  # message id -> seq
-        self._commands: deque[tuple[str, bytes]] = deque()  # topic, payload
         self._stopping = Event()
         self._changed = Event()
         self._failures = 0
         self._told_down = False
-        self._next_seal_ms = self._next_prune_ms = self._next_beat_ms = 0
-        self.broken_receipts = 0
+        self._next_beat_ms = 0
         self._thread = Thread(target=self._run, name="uplink", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
-        self._next_seal_ms = self._clock.mono_ms() + self._period_ms
         self._thread.start()
 
     def stop(self, timeout_s: float = 2.0) -> None:
@@ -96,6 +104,11 @@ class Uplink:
     def announce(self) -> None:
         """Ask for the inventory to be published again: something about it is new."""
         self._changed.set()
+
+    @property
+    def broken_receipts(self) -> int:
+        """How many receipts could not be read."""
+        return self._inbox.broken_receipts
 
     @property
     def _period_ms(self) -> int:
@@ -112,9 +125,12 @@ class Uplink:
                 self._stopping.wait(self._backoff_ms() / 1000)
 
     def _attempt(self) -> None:
-        """Serve one connection, if it can be had, and rest before the next."""
+        """Serve one connection, if it may and can be had, and rest before the next."""
         began_ms = self._clock.mono_ms()
         try:
+            if (rest := self._ration.rest()) is not None:
+                self._rest(rest)
+                return
             self._serve()
         except LinkError as error:
             self._note_down(str(error))
@@ -126,22 +142,27 @@ class Uplink:
         self._stay_away(self._backoff_ms())
 
     def _serve(self) -> None:
-        """Keep one connection for as long as it lasts."""
+        """Keep one connection for as long as it lasts and may last."""
         will = Will(topics.status(self._gateway), messages.encode(messages.Status(state="offline")))
-        session = Session(self._settings.link, will, self._on_message)
+        session = Session(self._settings.link, will, self._tls, self._inbox.take)
+        self._ration.connecting()
         try:
-            session.open(topics.receipt(self._gateway), topics.command(self._gateway, "+"))
+            session.open(*self._inbox.filters)
             self._begin(session)
-            while not self._stopping.is_set():
+            while not self._stopping.is_set() and self._ration.rest() is None:
                 self._step(session)
             self._farewell(session)
+            session.close()
         except BaseException:
             session.abandon()
             raise
-        session.close()
+        finally:
+            self._ration.count(session.traffic().total)
+            self._ration.ended()
 
     def _begin(self, session: Session) -> None:
-        _log.info(CONNECTED, host=self._settings.link.host, port=self._settings.link.port)
+        link = self._settings.link
+        _log.info(CONNECTED, host=link.host, port=link.port, resumed=session.resumed)
         self._told_down = False
         self._sent.clear()
         self._window.connected(self._clock.mono_ms())
@@ -150,40 +171,59 @@ class Uplink:
         self._report(session)
 
     def _step(self, session: Session) -> None:
-        self._keep_house()
+        can_send = self._window.takes_live and self._ration.takes_live(self._window.wire_bytes)
+        self._upkeep.step(can_send=can_send)
         self._report(session)
         self._send(session)
-        self._obey(session)
+        for topic, payload in self._inbox.obey():
+            session.publish(topic, payload)
         for mid in session.pump(PUMP_S):
             seq = self._sent.pop(mid, None)
             if seq is not None:
                 self._window.acknowledged(seq, self._clock.mono_ms())
+        self._ration.count(session.traffic().total)
         if self._window.stalled(self._clock.mono_ms()):
             raise LinkError("the broker acknowledges nothing any more")
 
     def _farewell(self, session: Session) -> None:
-        """Seal and send the last readings, and say in our own words that we go."""
-        self._next_seal_ms = 0
-        self._keep_house()
-        self._send(session)
-        goodbye = self._publish_status(session, "offline")
+        """Say in our own words that we go; before we stop, send the last readings too."""
+        rest = self._ration.rest()
+        if rest is None:
+            self._upkeep.seal_now()
+            self._send(session)
+        goodbye = self._publish_status(session, "offline", rest)
         until_ms = self._clock.mono_ms() + FAREWELL_MS
         waiting = {goodbye, *self._sent}
         while waiting and self._clock.mono_ms() < until_ms:
             waiting.difference_update(session.pump(PUMP_S))
 
+    def _rest(self, rest: Rest) -> None:
+        """Leave the link alone for as long as the plan says, and a little longer by chance."""
+        _log.info(RESTS, reason=rest.reason, until_ms=rest.until_ms)
+        while not self._stopping.is_set() and self._ration.rest() is not None:
+            self._idle(PUMP_S)
+        self._failures = 0
+        self._stay_away(int(self._rng.uniform(0.0, RETURN_SPREAD_S) * 1000))
+        if not self._stopping.is_set():
+            _log.info(RESUMES)
+
     def _stay_away(self, delay_ms: int) -> None:
-        """Wait before the next attempt; the outbox is looked after meanwhile."""
+        """Wait before the next attempt."""
         until_ms = self._clock.mono_ms() + delay_ms
         while (left_ms := until_ms - self._clock.mono_ms()) > 0 and not self._stopping.is_set():
-            self._stopping.wait(min(left_ms / 1000, PUMP_S))
-            self._keep_house()
+            self._idle(min(left_ms / 1000, PUMP_S))
+
+    def _idle(self, timeout_s: float) -> None:
+        """Wait; the outbox is looked after meanwhile."""
+        self._stopping.wait(timeout_s)
+        self._upkeep.step(can_send=False)
 
     def _backoff_ms(self) -> int:
-        """Double the wait with each failure; a random half keeps gateways from coming in step."""
-        ceiling_s = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(self._failures, 10))
+        """Choose how long to wait after a failure, or after a connection that ended."""
+        longest_s = MAX_METERED_BACKOFF_S if self._settings.plan.daily_bytes else MAX_BACKOFF_S
+        ceiling_s = min(longest_s, FIRST_BACKOFF_S * 2.0 ** min(self._failures, 10))
         self._failures += 1
-        return int(ceiling_s * self._rng.uniform(0.5, 1.0) * 1000)
+        return int(self._rng.uniform(FLOOR_S, ceiling_s) * 1000)
 
     def _note_down(self, reason: str) -> None:
         if not self._told_down:
@@ -192,31 +232,6 @@ class Uplink:
 
     # ------------------------------------------------------------ its work
 
-    def _keep_house(self) -> None:
-        """Seal and prune when it is time; a disk that fails is told of and tried again."""
-        now_ms = self._clock.mono_ms()
-        try:
-            if now_ms >= self._next_seal_ms:
-                self._next_seal_ms = now_ms + self._period_ms
-                self._seal()
-            if now_ms >= self._next_prune_ms:
-                self._next_prune_ms = now_ms + PRUNE_EVERY_MS
-                self._prune()
-        except StoreError as error:
-            _log.error(STORE_FAILED, reason=str(error))
-
-    def _seal(self) -> None:
-        count = self._outbox.seal()
-        if count:
-            _log.info(SEALED, count=count)
-        if count >= SEAL_LIMIT:
-            self._next_seal_ms = 0  # more is waiting
-
-    def _prune(self) -> None:
-        """Remove old confirmed batches, while the clock that tells their age is known."""
-        if self._clock.source() is not messages.ClockSource.UNKNOWN:
-            self._outbox.prune()
-
     def _report(self, session: Session) -> None:
         if self._changed.is_set():
             self._changed.clear()
@@ -224,10 +239,13 @@ class Uplink:
             session.publish(topics.inventory(self._gateway), inventory, retain=True)
         if self._clock.mono_ms() >= self._next_beat_ms:
             self._next_beat_ms = self._clock.mono_ms() + int(self._settings.heartbeat_s * 1000)
-            self._publish_status(session, "online")
+            self._publish_status(session, "online", None)
 
-    def _publish_status(self, session: Session, state: str) -> int:
+    def _publish_status(self, session: Session, state: str, rest: Rest | None) -> int:
         status = self._health.status(state, self._outbox.figures(), self._outbox.past_figures())
+        status = replace(status, heartbeat_s=self._settings.heartbeat_s)
+        if rest is not None:
+            status = replace(status, resting=rest.reason, rests_until=rest.until_ms)
         return session.publish(topics.status(self._gateway), messages.encode(status), retain=True)
 
     def _send(self, session: Session) -> None:
@@ -236,58 +254,9 @@ class Uplink:
         candidates = self._outbox.unconfirmed(
             MAX_IN_FLIGHT, live_since_ms, skip=self._window.in_flight
         )
-        for seq in self._window.choose(candidates, now_ms):
+        allowed = self._ration.allowed(candidates, self._window.wire_bytes)
+        for seq in self._window.choose(allowed, now_ms):
             payload = self._outbox.payload(seq)
             if payload is not None:
                 topic = topics.batch(self._gateway, self._outbox.epoch, seq)
                 self._sent[session.publish(topic, payload)] = seq
-
-    def _obey(self, session: Session) -> None:
-        """Carry out the commands that came, and answer them; a broken one changes nothing."""
-        while self._commands:
-            topic, payload = self._commands.popleft()
-            try:
-                command_id = topics.command_id_of(topic)
-                result = carry_out(payload, self._outbox)
-            except ContractError as error:
-                _log.warning(BROKEN_COMMAND, reason=str(error))
-                continue
-            answer = topics.command_result(self._gateway, command_id)
-            session.publish(answer, messages.encode(result))
-
-    def _on_message(self, topic: str, payload: bytes) -> None:
-        """Take what is meant for us; a broker may also hand back what we retain there (amqtt)."""
-        if topic == topics.receipt(self._gateway):
-            self._on_receipt(payload)
-        elif topic.startswith(topics.command(self._gateway, "")):
-            self._commands.append((topic, payload))
-
-    def _on_receipt(self, payload: bytes) -> None:
-        """Take a receipt in. A broken one, or another outbox's, changes nothing."""
-        try:
-            receipt = messages.decode(payload, messages.Receipt)
-            check_receipt(receipt)
-        except ContractError as error:
-            self.broken_receipts += 1
-            _log.warning(BROKEN_RECEIPT, reason=str(error), count=self.broken_receipts)
-            return
-        if receipt.epoch != self._outbox.epoch:
-            return
-        try:
-            self._outbox.confirm(receipt.stored)
-            self._outbox.refuse(receipt.refused)
-        except StoreError as error:  # the batches are sent again, and so is the receipt
-            _log.error(STORE_FAILED, reason=str(error))
-            return
-        for one in receipt.refused:
-            _log.warning(REFUSED, seq=one.seq, reason=one.reason)
-        self._window.settled(receipt.stored)
-        self._window.settled((one.seq, one.seq) for one in receipt.refused)
-
-
-def check_receipt(receipt: messages.Receipt) -> None:
-    """Raise ContractError for sequence numbers that no batch can have."""
-    ranges = [*receipt.stored, *((one.seq, one.seq) for one in receipt.refused)]
-    for first, last in ranges:
-        if not 1 <= first <= last <= topics.MAX_SEQ:
-            raise ContractError(f"receipt names the range {first} to {last}")

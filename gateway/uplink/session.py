@@ -5,8 +5,10 @@ know, and two memories of it would send twice. The session at the broker outlive
 (clean_session=False), so that receipts wait there.
 """
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from socket import socket
 from time import monotonic
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -15,11 +17,18 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.errors import GatewayError
+from gateway.uplink.meter import Traffic, measure
+from gateway.uplink.tls import TlsMemory
 
 CONNECT_TIMEOUT_S = 5.0
 CONNACK_TIMEOUT_S = 10.0
 # The broker speaks for us (last will) after 1.5 times this; MQTT 3.1.1, 3.1.2.10.
 KEEPALIVE_S = 30
+# An attempt that reaches nobody: three or four SYN of 60 bytes.
+ATTEMPT = Traffic(stream=0, headers=240)
+# Topic and fixed header of an MQTT message, and what acknowledges it: where the kernel counts
+# nothing.
+_MESSAGE_BYTES = 100
 
 
 class LinkError(GatewayError):
@@ -37,6 +46,7 @@ class Link:
     ca_file: str = ""
     username: str = ""
     password: str | None = field(default=None, repr=False)
+    keepalive_s: int = KEEPALIVE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +60,36 @@ class Will:
 class Session:
     """A connection to the broker. All methods raise LinkError when it cannot be had or is gone."""
 
-    def __init__(self, link: Link, will: Will, on_message: Callable[[str, bytes], None]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        will: Will,
+        tls: TlsMemory | None,
+        on_message: Callable[[str, bytes], None],
+    ) -> None:
         """Prepare, without touching the network. `on_message` gets topic and payload."""
         self._link = link
+        self._tls = tls
         self._on_payload = on_message
         self._lost: str | None = None
         self._connected = False
         self._acknowledged: list[int] = []
+        self._payload_bytes = 0
+        self._measured: Traffic | None = None
         self._client = self._make_client(will)
 
     def open(self, *filters: str) -> None:
         """Connect, wait for the broker's consent, and subscribe."""
         link = self._link
         try:
-            if link.tls:
-                self._client.tls_set(ca_certs=link.ca_file or None)
-            self._client.connect(link.host, link.port, keepalive=KEEPALIVE_S)
+            if self._tls is not None:
+                self._client.tls_set_context(self._tls.context())
+            self._client.connect(link.host, link.port, keepalive=link.keepalive_s)
         except OSError as error:
+            self._note_failed(error)
             raise LinkError(f"broker {link.host}:{link.port}: {error}") from None
+        if self._tls is not None:
+            self._tls.take_attempted()
         deadline_s = monotonic() + CONNACK_TIMEOUT_S
         while not self._connected:
             self.pump(0.1)
@@ -77,6 +99,7 @@ class Session:
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
         """Hand a message to the connection, QoS 1; returns the id that `pump` will report."""
+        self._payload_bytes += len(payload) + _MESSAGE_BYTES
         return self._client.publish(topic, payload, qos=1, retain=retain).mid
 
     def pump(self, timeout_s: float) -> list[int]:
@@ -98,13 +121,46 @@ class Session:
         """Drop the connection without a goodbye: the broker publishes the last will."""
         sock = self._client.socket()
         if sock is not None:
+            self._look(sock)
             sock.close()
         self._release()
+
+    @property
+    def resumed(self) -> bool:
+        """Tell whether TLS went on with an earlier session."""
+        sock = self._client.socket()
+        return isinstance(sock, ssl.SSLSocket) and bool(sock.session_reused)
+
+    def traffic(self) -> Traffic:
+        """Tell what this connection has cost so far, also when it is gone."""
+        sock = self._client.socket()
+        if isinstance(sock, socket):
+            self._measured = measure(sock) or self._measured
+        return self._measured or Traffic(self._payload_bytes, 0)
+
+    def _look(self, sock: object) -> None:
+        """Take what is to be known of a connection before it is closed."""
+        if isinstance(sock, socket):
+            self._measured = measure(sock) or self._measured
+        if self._tls is not None and isinstance(sock, ssl.SSLSocket):
+            self._tls.remember(sock)
+
+    def _note_failed(self, error: OSError) -> None:
+        """Count an attempt that failed; a session that is no good is not offered again."""
+        self._measured = ATTEMPT
+        sock = self._tls.take_attempted() if self._tls is not None else None
+        if self._tls is None or sock is None:
+            return
+        self._measured = measure(sock) or ATTEMPT
+        sock.close()
+        if isinstance(error, ssl.SSLError | ConnectionError):
+            self._tls.forget()
 
     def _release(self) -> None:
         """Cut the circle of references, so that the client and its queue are freed at once."""
         client = self._client
         client.on_connect = client.on_disconnect = client.on_message = client.on_publish = None
+        client.on_socket_close = None
 
     def _make_client(self, will: Will) -> Client:
         client = Client(
@@ -122,6 +178,7 @@ class Session:
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         client.on_publish = self._on_publish
+        client.on_socket_close = lambda _client, _userdata, sock: self._look(sock)
         return client
 
     def _on_connect(
@@ -151,6 +208,7 @@ class Session:
             self._lost = f"broker {self._link.host}:{self._link.port}: connection lost: {reason}"
 
     def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+        self._payload_bytes += len(message.payload) + _MESSAGE_BYTES
         self._on_payload(message.topic, bytes(message.payload))
 
     def _on_publish(

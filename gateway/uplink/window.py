@@ -3,6 +3,10 @@
 A batch is *in flight* from its first sending until its receipt, and *on the wire* from each sending
 until the broker's PUBACK. The first bounds what the server has to sort out after an outage; the
 second keeps fresh readings from queueing behind history on a slow link.
+
+A batch without its receipt is *overdue* after a time that doubles with each sending. That time is
+short once a batch which the broker acknowledged later has its receipt: the server takes messages
+in their order, so this one was lost on the way (as RFC 8985, RACK, has it for TCP segments).
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -14,10 +18,15 @@ from gateway.outbox import Candidate
 MAX_IN_FLIGHT = 64
 FIRST_RETRY_MS = 30_000
 MAX_RETRY_MS = 900_000
+# After the receipt of what came later: the server gathers receipts for up to 1 s, and sorts out
+# what a broker of its own hands it twice. Doubles likewise, for some batches wait at the server.
+FIRST_OVERTAKEN_MS = 2_500
 # Places that history leaves free for what was just measured.
 LIVE_RESERVE = 8
 # On the wire at once, unless a single batch is larger; at 1 KB/s this is 2 min of sending.
 MAX_WIRE_BYTES = 128 * 1024
+# What a live batch takes, before it is made: an hour of 60 series is no larger.
+LIVE_BYTES = 8 * 1024
 # A broker that acknowledges nothing for this long has lost us, whatever TCP says.
 STALL_MS = 600_000
 
@@ -27,7 +36,12 @@ class _Flight:
     size: int
     attempts: int = 1
     on_wire: bool = True
+    acknowledged_ms: int = 0
     due_ms: int = 0
+    # Place in the order of acknowledgements, of the first sending and of the last one. A receipt
+    # may be for either, so as evidence counts the first, and what is judged by it is the last.
+    first_place: int | None = None
+    last_place: int = 0
 
 
 class Window:
@@ -37,6 +51,7 @@ class Window:
         """Start with nothing under way."""
         self._flights: dict[int, _Flight] = {}
         self._progress_ms = 0
+        self._places = 0
 
     def __len__(self) -> int:
         """Count the batches in flight."""
@@ -53,9 +68,11 @@ class Window:
         return sum(flight.size for flight in self._flights.values() if flight.on_wire)
 
     @property
-    def room(self) -> int:
-        """How many more batches may be taken into flight."""
-        return max(0, MAX_IN_FLIGHT - len(self._flights))
+    def takes_live(self) -> bool:
+        """Tell whether a live batch would leave at once."""
+        on_wire = self.wire_bytes
+        fits = on_wire == 0 or on_wire + LIVE_BYTES <= MAX_WIRE_BYTES
+        return fits and len(self._flights) < MAX_IN_FLIGHT
 
     def connected(self, now_ms: int) -> None:
         """Begin anew on a new connection: all that is unconfirmed may be sent again at once."""
@@ -84,14 +101,35 @@ class Window:
         self._progress_ms = now_ms
         flight = self._flights.get(seq)
         if flight is not None and flight.on_wire:
+            self._places += 1
             flight.on_wire = False
-            flight.due_ms = now_ms + _retry_ms(flight.attempts)
+            flight.acknowledged_ms = now_ms
+            flight.due_ms = now_ms + _wait_ms(FIRST_RETRY_MS, flight.attempts)
+            flight.last_place = self._places
+            if flight.first_place is None:
+                flight.first_place = self._places
 
-    def settled(self, ranges: Iterable[tuple[int, int]]) -> None:
+    def settled(self, ranges: Iterable[tuple[int, int]], now_ms: int) -> None:
         """Let go of batches that have their receipt, given as closed ranges."""
+        newest = 0
         for first, last in ranges:
             for seq in [seq for seq in self._flights if first <= seq <= last]:
-                del self._flights[seq]
+                newest = max(newest, self._flights.pop(seq).first_place or 0)
+        for flight in self._flights.values():
+            if not flight.on_wire and flight.last_place < newest:
+                _overtake(flight, now_ms)
+
+    def forget(self, now_ms: int) -> int:
+        """Make all that the broker has acknowledged due again; count it.
+
+        The server has lost what waited for it at the broker, so that nothing is to be waited for.
+        """
+        lost = [flight for flight in self._flights.values() if not flight.on_wire]
+        for flight in lost:
+            flight.due_ms = now_ms
+            flight.attempts = 0
+            flight.first_place = None
+        return len(lost)
 
     def stalled(self, now_ms: int) -> bool:
         """Tell whether the broker has stopped acknowledging."""
@@ -107,5 +145,11 @@ class Window:
         return on_wire == 0 or on_wire + size <= MAX_WIRE_BYTES
 
 
-def _retry_ms(attempts: int) -> int:
-    return int(min(FIRST_RETRY_MS * 2 ** min(attempts - 1, 16), MAX_RETRY_MS))
+def _overtake(flight: _Flight, now_ms: int) -> None:
+    """Note that what came after it has its receipt. The first such receipt sets the time."""
+    backed_off_ms = flight.acknowledged_ms + _wait_ms(FIRST_OVERTAKEN_MS, flight.attempts)
+    flight.due_ms = min(flight.due_ms, max(backed_off_ms, now_ms + FIRST_OVERTAKEN_MS))
+
+
+def _wait_ms(first_ms: int, attempts: int) -> int:
+    return int(min(first_ms * 2 ** min(attempts - 1, 16), MAX_RETRY_MS))

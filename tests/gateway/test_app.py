@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from threading import Event
 
 import pytest
+from msgspec.structs import replace
 
 from gateway import app as wiring
 from gateway.app import (
@@ -17,10 +18,11 @@ from gateway.app import (
     outbox_budget,
     uplink_settings,
 )
-from gateway.config import OutboxSection, load
+from gateway.config import OutboxSection, UplinkSection, load
 from gateway.errors import BusError, StoreError
 from gateway.outbox import Budget
 from gateway.outbox.schema import NoRoomError
+from gateway.uplink import Plan
 from wire.errors import ConfigError
 
 
@@ -202,6 +204,21 @@ def test_a_gateway_starts_on_an_outbox_that_cannot_be_opened_now(config_of, monk
 def test_the_user_name_defaults_to_the_gateways_id_given_a_password(config_of):
     assert uplink_settings(config_of(), "secret").link.username == "kubuqi-dune"
     assert uplink_settings(config_of(), None).link.username == ""
+
+
+def test_a_budget_makes_what_is_said_for_its_own_sake_rarer(config_of):
+    """A heartbeat a minute and a ping every half would take 1 MB a day."""
+    found = uplink_settings(replace(config_of(), uplink=UplinkSection(daily_mb=5)), None)
+    assert (found.heartbeat_s, found.link.keepalive_s) == (900, 240)
+    found = uplink_settings(replace(config_of(), uplink=UplinkSection()), None)
+    assert (found.heartbeat_s, found.link.keepalive_s) == (60, 30)
+
+
+def test_a_heartbeat_that_is_given_holds_with_a_budget_too(config_of):
+    section = UplinkSection(daily_mb=5, heartbeat_s=120, send_between=["22:00-01:30"])
+    found = uplink_settings(replace(config_of(), uplink=section), None)
+    assert found.heartbeat_s == 120
+    assert found.plan == Plan(daily_bytes=5_000_000, hours=((1320, 90),))
 
 
 def test_the_password_is_not_in_what_is_printed_of_the_settings(config_of):

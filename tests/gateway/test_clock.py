@@ -55,6 +55,29 @@ def test_a_clock_that_lost_ntp_runs_free_and_ignores_steps(hand, clock_of):
     assert clock.wall_of(hand.mono_ms) == WALL_MS + 3_600_000
 
 
+def test_a_step_right_after_the_kernel_was_asked_is_not_believed(hand):
+    """Setting the clock by hand ends its synchronisation: the answer before is no longer true."""
+
+    steps = []
+
+    def synchronised():
+        answer = hand.synchronised
+        if answer and steps:
+            hand.synchronised = False
+            hand.offset_ms += steps.pop()
+        return answer
+
+    def wall_ns():
+        return (hand.mono_ms + hand.offset_ms) * 1_000_000
+
+    hand.synchronised = True
+    clock = Clock("auto", TimeSources(lambda: hand.mono_ms * 1_000_000, wall_ns, synchronised))
+    steps.append(3_600_000)
+
+    assert clock.wall_of(hand.mono_ms) == WALL_MS
+    assert clock.source() is ClockSource.FREE
+
+
 def test_a_pause_between_two_readings_is_no_step():
     """The pair of readings that lay closest together is the one believed."""
     mono_ns = itertools.chain([0, 0], [10**9, 4 * 10**9], itertools.repeat(5 * 10**9))

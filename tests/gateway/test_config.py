@@ -147,3 +147,40 @@ def test_the_outbox_keeps_what_the_contract_says_unless_told_otherwise(tmp_path)
     assert loaded(tmp_path, **SDI12, more=more).outbox == OutboxSection(keep_days=7, max_mb=500)
     with pytest.raises(ConfigError, match="max_mb"):
         loaded(tmp_path, **SDI12, more="[outbox]\nmax_mb = 0")
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ('send_between = ["05:00-06:00", "6-7"]', "'6-7' is no span of a day"),
+        ('send_between = ["05:00-05:00"]', "'05:00-05:00' is no span of a day"),
+        ('send_between = ["23:00-24:30"]', "'23:00-24:30' is no span of a day"),
+        ('send_between = ["24:00-01:00"]', "'24:00-01:00' is no span of a day"),
+        ("daily_mb = 0.1", "give at least 0.5, or 0 for no limit"),
+    ],
+)
+def test_a_plan_that_could_never_send_is_refused_with_line_and_remedy(tmp_path, key, line):
+    name = key.split()[0]
+    with pytest.raises(ConfigError, match=rf"dune\.toml:\d+: uplink\.{name}: {line}") as caught:
+        loaded(tmp_path, **SDI12, more=f"[uplink]\nbatch_every_s = 600\n{key}")
+    assert (tmp_path / "dune.toml").read_text().splitlines()[caught.value.line - 1] == key
+
+
+@pytest.mark.parametrize("key", ["daily_mb = -1", "daily_mb = nan", "send_between = [5]"])
+def test_a_plan_of_the_wrong_sort_is_refused(tmp_path, key):
+    with pytest.raises(ConfigError, match=r"dune\.toml:\d+: uplink\."):
+        loaded(tmp_path, **SDI12, more=f"[uplink]\n{key}")
+
+
+def test_hours_are_read_in_minutes_of_the_day(tmp_path):
+    more = '[uplink]\nsend_between = ["05:00-06:00", "22:30-00:15", "23:00-24:00"]'
+    assert loaded(tmp_path, **SDI12, more=more).uplink.hours == [
+        (300, 360),
+        (1350, 15),
+        (1380, 1440),
+    ]
+
+
+def test_without_a_plan_there_is_none(tmp_path):
+    uplink = loaded(tmp_path, **SDI12).uplink
+    assert (uplink.daily_mb, uplink.hours) == (0, [])

@@ -1,7 +1,11 @@
 """Batches that the server has lost go out again, as far as they are still there."""
 
+from hashlib import sha256
+from time import monotonic
+
 import pytest
 
+from gateway.clock import Clock
 from gateway.outbox import Outbox
 from gateway.outbox.recall import Recalled
 from wire.messages import Refusal
@@ -52,3 +56,53 @@ def test_what_was_never_sealed_is_neither_sent_nor_gone(outbox):
 def test_no_more_than_the_limit_is_taken(outbox):
     assert outbox.recall([(1, 2), (3, 6)], 3) == Recalled(again=2, gone=[(2, 2)])
     assert unconfirmed(outbox) == [1, 3, 6]
+
+
+def test_unconfirmed_batches_are_told_by_what_they_hold(outbox):
+    outbox.recall([(1, 3)], 100)
+
+    found = outbox.digests((1, 9), 2)
+
+    assert found == [(seq, sha256(outbox.payload(seq)).digest()) for seq in (1, 3)]
+    assert [seq for seq, _ in outbox.digests((4, 9), 9)] == [6]
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """An outbox with 100,000 short batches, every second one confirmed."""
+    opened = Outbox(tmp_path_factory.mktemp("full"), Clock("assume"), 60)
+    with opened._transaction() as db:
+        db.execute(
+            "WITH RECURSIVE n(seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n LIMIT 100000)"
+            " INSERT INTO batch (seq, clock, count, bytes, first_ms, last_ms, state, sealed_at_ms)"
+            " SELECT seq, 'ntp', 1, 9, seq, seq,"
+            " CASE seq % 2 WHEN 0 THEN 'stored' ELSE 'unconfirmed' END, seq FROM n"
+        )
+        db.execute("INSERT INTO payload SELECT seq, 'x' FROM batch")
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("sent", ["UPDATE batch", "SELECT seq, body"])
+def test_a_wide_range_is_found_by_its_numbers(full, sent):
+    """No statement about a range walks through batches outside of it."""
+    statements = []
+    full._db.set_trace_callback(statements.append)
+    full.confirm([(7, 8)])
+    full.digests((7, 8), 9)
+    full._db.set_trace_callback(None)
+
+    (statement,) = [one for one in statements if one.startswith(sent)]
+    plan = [row[3] for row in full._db.execute(f"EXPLAIN QUERY PLAN {statement}")]
+    assert plan[0] == "SEARCH batch USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
+
+
+def test_one_range_over_all_of_a_large_outbox_is_confirmed_at_once(full):
+    """And a second time, when nothing is left to change, in a moment."""
+    left = full.figures().unconfirmed
+    changed = full.confirm([(1, 2**63 - 1)])
+    began_s = monotonic()
+    again = full.confirm([(1, 2**63 - 1)] * 5)
+
+    assert (changed, again, full.figures().unconfirmed) == (left, 0, 0)
+    assert monotonic() - began_s < 2.0

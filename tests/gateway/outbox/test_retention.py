@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.outbox import Budget, Outbox, store
+from gateway.outbox import Budget, Outbox, room
 from gateway.outbox.retention import Lost, read_lost, used_bytes
 from gateway.outbox.schema import NoRoomError
 from wire.batch import Sample
@@ -144,7 +144,7 @@ def test_on_a_disk_that_is_nearly_full_confirmed_batches_make_room_in_the_file(
     fill(budgeted, 40)
     budgeted.confirm([(1, 20)])
     size = file_bytes(budgeted)
-    monkeypatch.setattr(store, "free_bytes", lambda _: 0)
+    monkeypatch.setattr(room, "free_bytes", lambda _: 0)
     fill(budgeted, 1, seed=2)
     assert seqs(budgeted, "stored") == []
     fill(budgeted, 15, seed=3)  # 40 kB: they fit into what the 20 have left

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import closing, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from gateway.clock import Clock
 from gateway.errors import StoreError
 from gateway.outbox import Outbox, report, salvage, schema
 from gateway.outbox.schema import DamagedError
+from wire import messages
 from wire.batch import Sample, decode
+from wire.messages import OutboxFigures
 
 NAME = "dune-1/soil-10cm/vwc_raw"
 WALL_MS = 1_767_225_600_000
@@ -193,12 +195,58 @@ def test_nothing_of_it_is_silent(cut_short, tmp_path, capsys):
         assert (past.epoch, past.sealed) == ("01dc0ffee", 7)
         assert 1 <= past.lost <= 6
         assert past.unconfirmed == 6 - past.lost
+        assert sum(last - first + 1 for first, last in past.carried) == past.unconfirmed
     told = capsys.readouterr().out
     assert "outbox_salvaged" in told
     (note,) = report.read(tmp_path, 1).salvages
     assert (tmp_path / note.file).read_bytes() == content
     assert note.unreadable == past.lost
     assert note.observations == len(WAITING) + 100 * past.unconfirmed
+
+
+def test_the_server_is_told_which_batches_go_on_under_the_new_epoch(cut_short, tmp_path):
+    """The confirmed one stays behind; figures that an older program kept are closed as well."""
+    put(tmp_path, cut_short[:100] + b"\xa5" * 40 + cut_short[140:])
+    with reopened(tmp_path) as outbox:
+        (past,) = outbox.past_figures()
+        assert (past.closed, past.carried, past.unconfirmed) == (True, [(2, 7)], 6)
+        outbox.set_meta({"past_epochs": '[{"epoch":"01dc0ffee","sealed":7}]'})
+        assert outbox.past_figures() == [OutboxFigures(epoch="01dc0ffee", sealed=7, closed=True)]
+
+
+def test_of_a_fringed_outbox_the_longest_ranges_are_told(cut_short, tmp_path):
+    """Every second batch confirmed, but ten in a row at the end: a status must stay small."""
+    put(tmp_path, cut_short)
+    with reopened(tmp_path) as outbox:
+        for n in range(300):
+            outbox.append_stamped([(NAME, Sample(n, Decimal(n)))])
+            outbox.seal()
+        newest = outbox.figures().sealed
+        outbox.confirm([(seq, seq) for seq in range(1, newest - 10, 2)])
+        outbox._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        content = outbox.path.read_bytes()
+    put(tmp_path, content[:100] + b"\xa5" * 40 + content[140:])
+    with reopened(tmp_path) as outbox:
+        (past,) = outbox.past_figures()
+    assert len(past.carried) == 100
+    assert past.carried == sorted(past.carried)
+    assert past.carried[-1][1] == newest
+    assert past.carried[-1][1] - past.carried[-1][0] >= 9
+
+
+@pytest.mark.parametrize("note", ["sealed", "lost"])
+def test_a_count_that_damage_made_absurd_does_not_stop_the_gateway(cut_short, tmp_path, note):
+    """Its status would be refused by every server, and its own notes by itself."""
+    put(tmp_path, cut_short)
+    absurd = {"sealed": "9" * 25, "lost": '{"batches":' + "9" * 18 + "}"}
+    with closing(sqlite3.connect(tmp_path / "outbox.db")) as db:
+        db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (note, absurd[note]))
+        db.commit()
+    (tmp_path / "outbox.condemned").touch()
+    with reopened(tmp_path) as outbox:
+        (past,) = outbox.past_figures()
+    told = messages.encode(messages.Status(state="online", outbox=[past]))
+    assert messages.decode(told, messages.Status).outbox == [past]
 
 
 def test_what_the_gateway_knows_of_its_sensors_goes_over(cut_short, tmp_path):
@@ -289,6 +337,19 @@ def test_a_clean_stop_spares_the_next_start_the_reading_through(cut_short, tmp_p
     statements.clear()
     reopened(tmp_path).close()
     assert not any("quick_check" in one for one in statements)
+
+
+def test_a_batch_whose_bytes_are_gone_is_counted_and_does_not_wait_for_ever(cut_short, tmp_path):
+    put(tmp_path, cut_short)
+    with closing(sqlite3.connect(tmp_path / "outbox.db")) as db, db:
+        db.execute("DELETE FROM payload WHERE seq = 3")
+
+    with reopened(tmp_path) as outbox, pytest.raises(DamagedError, match="batch 3 has lost"):
+        outbox.payload(3)
+
+    with reopened(tmp_path) as outbox:
+        assert outbox.past_figures()[0].lost == 1
+        assert len(values_of(outbox)) == len(EXPECTED) - 100
 
 
 def test_damage_met_while_running_is_looked_for_at_the_next_start(cut_short, tmp_path):

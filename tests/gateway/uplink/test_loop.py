@@ -1,7 +1,6 @@
 """The uplink against a real Mosquitto, with the server's side played by the test."""
 
 import json
-import subprocess
 from dataclasses import replace
 from decimal import Decimal
 from random import Random
@@ -17,7 +16,7 @@ from gateway.inventory import InventoryBook
 from gateway.outbox import Outbox
 from gateway.readings import Observation
 from gateway.uplink import Uplink, window
-from gateway.uplink.loop import check_receipt
+from gateway.uplink.inbox import check_receipt
 from wire.batch import Sample, decode
 from wire.errors import ContractError
 from wire.messages import Receipt, Refusal
@@ -142,6 +141,33 @@ def test_without_a_receipt_a_batch_is_sent_again_after_a_while(gateway, ear, unt
     until(lambda: seqs(ear.on("batch")) == [1, 1])
 
 
+def test_a_batch_that_later_ones_have_overtaken_is_sent_again_soon(gateway, ear, until):
+    """The broker took it and lost it; the receipt of the next one tells, long before 30 s."""
+    uplink, outbox, clock, _ = gateway
+    uplink.start()
+    measure(outbox, clock)
+    until(lambda: seqs(ear.on("batch")) == [1])
+    measure(outbox, clock)
+    until(lambda: seqs(ear.on("batch")) == [1, 2] and not uplink._window.wire_bytes)
+    ear.send("kubuqi-dune", {"epoch": outbox.epoch, "stored": [[2, 2]]})
+    until(lambda: seqs(ear.on("batch")) == [1, 2, 1], 10)
+
+
+def test_a_server_that_lost_its_session_has_all_sent_again_at_once(gateway, ear, until):
+    uplink, outbox, clock, _ = gateway
+    uplink.start()
+    for number in (1, 2):
+        measure(outbox, clock)
+        until(lambda number=number: len(ear.on("batch")) == number)
+    until(lambda: not uplink._window.wire_bytes)
+    command = b'{"kind":"resend"}'
+    ear.client.publish("saxaul/1/kubuqi-dune/command/lost-1", command, qos=1)
+    until(lambda: sorted(seqs(ear.on("batch"))) == [1, 1, 2, 2], 10)
+    until(lambda: [one for one in ear.on("command") if one.topic.endswith("/result")])
+    (result,) = [one for one in ear.on("command") if one.topic.endswith("/result")]
+    assert json.loads(result.payload) == {"kind": "resend", "ok": True, "again": 2}
+
+
 def test_a_broker_killed_and_restarted_loses_nothing(gateway, broker, ear, until, quick_retry):
     """Also not what a broker without a memory acknowledged before the server was back."""
     uplink, outbox, clock, _ = gateway
@@ -161,6 +187,37 @@ def test_a_broker_killed_and_restarted_loses_nothing(gateway, broker, ear, until
         for row in series.samples()
     }
     assert values == {0, 1, 2}
+
+
+def test_what_is_measured_while_the_broker_is_away_stays_together(gateway, broker, ear, until):
+    """Not a batch every period: five periods without a link are one batch."""
+    uplink, outbox, clock, _ = gateway
+    ear.answer = True
+    broker.kill()
+    uplink.start()
+    for number in range(1, 6):
+        until_ms = clock.mono_ms() + 250
+        measure(outbox, clock)
+        until(lambda until_ms=until_ms: clock.mono_ms() >= until_ms)
+        assert (outbox.figures().sealed, outbox.pending().count) == (0, number)
+    broker.start()
+    until(lambda: outbox.figures().sealed == 1 and outbox.figures().unconfirmed == 0)
+
+
+def test_what_the_server_does_not_answer_stays_together_too(gateway, ear, until):
+    """With all places in flight taken, a small batch more would only wait."""
+    uplink, outbox, clock, _ = gateway
+    for _ in range(64):
+        measure(outbox, clock)
+        outbox.seal()
+    uplink.start()
+    until(lambda: len(uplink._window) == 64)
+    until_ms = clock.mono_ms() + 700
+    measure(outbox, clock)
+    until(lambda: clock.mono_ms() >= until_ms)
+    assert (outbox.figures().sealed, outbox.pending().count) == (64, 1)
+    ear.send("kubuqi-dune", {"epoch": outbox.epoch, "stored": [[1, 64]]})
+    until(lambda: 65 in seqs(ear.on("batch")))
 
 
 def test_live_batches_go_before_the_backlog(gateway, ear, until):
@@ -326,14 +383,14 @@ def test_a_bug_while_the_broker_is_away_does_not_end_the_thread(
     gateway, broker, ear, until, monkeypatch, capsys
 ):
     uplink, outbox, clock, _ = gateway
-    real, bugs = outbox.seal, []
+    real, bugs = outbox.pending, []
 
     def broken_once():
-        monkeypatch.setattr(outbox, "seal", real)
+        monkeypatch.setattr(outbox, "pending", real)
         bugs.append(1)
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(outbox, "seal", broken_once)
+    monkeypatch.setattr(outbox, "pending", broken_once)
     ear.answer = True
     broker.kill()
     measure(outbox, clock)
@@ -361,33 +418,12 @@ def test_a_disk_that_refuses_does_not_end_the_connection(gateway, ear, until, ca
 
 
 @pytest.fixture
-def certificate(tmp_path):
-    """Make a self-signed certificate of 127.0.0.1 and tell its and its key's path."""
-    paths = tmp_path / "broker.crt", tmp_path / "broker.key"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", "/CN=broker", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-out", str(paths[0]), "-keyout", str(paths[1])),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return paths
-
-
-@pytest.fixture
-def over_tls(tmp_path, config_of, broker, certificate):
+def over_tls(tmp_path, config_of, tls_broker):
     """Make an uplink over TLS that trusts the certificates in a file."""
     opened = []
-    broker.kill()
-    certfile, keyfile = certificate
-    with broker.config.open("a", encoding="ascii") as config:
-        config.write(f"user root\ncertfile {certfile}\nkeyfile {keyfile}\n")
-    broker.start()
 
     def make(ca_file):
-        clock, config = Clock("assume"), config_of(port=broker.port)
+        clock, config = Clock("assume"), config_of(port=tls_broker.port)
         outbox = Outbox(tmp_path, clock, 60)
         settings = uplink_settings(config, None)
         link = replace(settings.link, tls=True, ca_file=str(ca_file))
@@ -409,8 +445,6 @@ def test_tls_with_a_trusted_broker(over_tls, certificate, until, capsys):
     until(lambda: "uplink_connected" in capsys.readouterr().out)
 
 
-# paho-mqtt leaves the socket of a failed handshake to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_tls_with_a_broker_nobody_vouches_for_sends_nothing(over_tls, until, capsys):
     uplink = over_tls("")
     until(lambda: uplink._failures >= 1)
@@ -433,11 +467,16 @@ def test_check_receipt(receipt):
         check_receipt(receipt)
 
 
-def test_the_back_off_doubles_with_jitter_and_ends_at_a_minute(gateway):
+def test_the_back_off_is_full_jitter_up_to_half_a_minute(gateway):
+    """From a small floor to a ceiling that doubles: gateways that fell together come back apart."""
     uplink, *_ = gateway
-    waits_s = [uplink._backoff_ms() / 1000 for _ in range(9)]
-    for wait_s, ceiling_s in zip(waits_s, [1, 2, 4, 8, 16, 32, 60, 60, 60], strict=True):
-        assert ceiling_s / 2 <= wait_s <= ceiling_s
+    waits_s = [uplink._backoff_ms() / 1000 for _ in range(400)]
+    for wait_s, ceiling_s in zip(waits_s[:7], [1, 2, 4, 8, 16, 30, 30], strict=True):
+        assert 0.25 <= wait_s <= ceiling_s
+    late = waits_s[7:]
+    assert min(late) < 1
+    assert max(late) > 29
+    assert 13 < sum(late) / len(late) < 17
 
 
 def test_a_confirmed_batch_goes_out_again_when_the_server_asks_for_it(gateway, ear, until):

@@ -1,6 +1,9 @@
 """Which batch is sent when: the state machine without a broker."""
 
-from hypothesis import settings
+from itertools import pairwise
+from random import Random
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -41,7 +44,7 @@ def test_history_leaves_eight_places_for_live_batches():
 def test_a_receipt_makes_room():
     window = opened()
     window.choose(batches(*range(1, 57)), 0)
-    window.settled([(1, 10), (12, 12)])
+    window.settled([(1, 10), (12, 12)], 0)
     assert window.choose(batches(*range(57, 99)), 0) == list(range(57, 68))
 
 
@@ -89,17 +92,124 @@ def test_after_a_receipt_nothing_is_sent_again():
     window = opened()
     window.choose(batches(1), 0)
     window.acknowledged(1, 0)
-    window.settled([(1, 1)])
+    window.settled([(1, 1)], 0)
     assert window.choose([], 10**9) == []
 
 
 def test_a_receipt_may_come_before_the_acknowledgement():
     window = opened()
     window.choose(batches(1), 0)
-    window.settled([(1, 1)])
+    window.settled([(1, 1)], 0)
     window.acknowledged(1, 5)
     assert len(window) == 0
     assert window.wire_bytes == 0
+
+
+def test_what_a_later_batch_has_overtaken_is_sent_again_after_2_5_s():
+    """The server answers in order: a receipt for what came later means that this one was lost."""
+    window = opened()
+    window.choose(batches(1, 2, 3), 0)
+    for seq in (1, 2, 3):
+        window.acknowledged(seq, 100)
+    window.settled([(3, 3)], 1_100)
+    assert window.choose([], 3_599) == []
+    assert window.choose([], 3_600) == [1, 2]
+
+
+def test_what_came_later_than_the_receipt_is_waited_for():
+    window = opened()
+    window.choose(batches(1, 2, 3), 0)
+    for seq in (2, 1, 3):
+        window.acknowledged(seq, 0)
+    window.settled([(2, 2)], 500)
+    assert window.choose([], 29_999) == []
+
+
+def test_a_receipt_says_nothing_of_what_is_still_on_the_wire():
+    window = opened()
+    window.choose(batches(1, 2), 0)
+    window.acknowledged(2, 0)
+    window.settled([(2, 2)], 500)
+    assert window.choose([], 25_000) == []
+
+
+def test_a_receipt_in_time_stops_what_was_about_to_be_sent_again():
+    window = opened()
+    window.choose(batches(1, 2), 0)
+    window.acknowledged(1, 0)
+    window.acknowledged(2, 0)
+    window.settled([(2, 2)], 500)
+    window.settled([(1, 1)], 1_500)
+    assert window.choose([], 10**9) == []
+
+
+def test_a_receipt_that_may_be_for_the_first_sending_proves_nothing_by_the_second():
+    """A slow server has not come to batch 2 yet when it answers the first sending of batch 1."""
+    window = opened()
+    window.choose(batches(1), 0)
+    window.acknowledged(1, 0)
+    window.choose(batches(2), 29_000)
+    window.acknowledged(2, 29_000)
+    window.choose([], 30_000)  # batch 1 again
+    window.acknowledged(1, 30_000)
+    window.settled([(1, 1)], 30_000)
+    assert window.choose([], 58_999) == []
+    assert window.choose([], 59_000) == [2]  # on its own time
+
+
+def test_a_batch_that_waits_at_the_server_is_not_sent_for_ever():
+    """Its series are not announced yet; others come and get their receipts every second."""
+    window, sendings, seq = opened(), [], 1
+    window.choose(batches(1), 0)
+    window.acknowledged(1, 0)
+    for now_ms in range(1_000, 7_200_000, 1_000):
+        seq += 1
+        chosen = window.choose(batches(seq, live=True), now_ms)
+        if 1 in chosen:
+            sendings.append(now_ms)
+        for one in chosen:
+            window.acknowledged(one, now_ms)
+        window.settled([(seq, seq)], now_ms)
+    gaps_s = [(b - a) // 1000 for a, b in pairwise(sendings)]
+    assert sendings[0] <= 5_000
+    assert gaps_s[:8] == [5, 10, 20, 40, 80, 160, 320, 640]
+    assert set(gaps_s[8:]) == {900}
+
+
+def test_what_the_server_lost_is_due_at_once_and_counted():
+    window = opened()
+    window.choose(batches(1, 2, 3), 0)
+    window.acknowledged(1, 0)
+    window.acknowledged(2, 0)
+    assert window.forget(1_000) == 2
+    assert window.choose([], 1_000) == [1, 2]
+
+
+def test_after_that_the_wait_begins_small_again():
+    window = opened()
+    window.choose(batches(1), 0)
+    for now_ms in (0, 30_000, 90_000):
+        window.acknowledged(1, now_ms)
+        window.choose([], now_ms + 60_000)
+    window.acknowledged(1, 150_000)
+    window.forget(150_000)
+    assert window.choose([], 150_000) == [1]
+    window.acknowledged(1, 150_000)
+    assert window.choose([], 179_999) == []
+    assert window.choose([], 180_000) == [1]
+
+
+def test_a_live_batch_is_taken_while_there_is_room_in_flight_and_on_the_wire():
+    window = opened()
+    assert window.takes_live
+    window.choose(batches(1, size=121 * KB), 0)
+    assert not window.takes_live
+    window.acknowledged(1, 0)
+    assert window.takes_live
+    window.choose(batches(*range(2, 80), live=True), 0)
+    assert not window.takes_live
+    window.settled([(2, 2)], 0)
+    assert window.takes_live
 
 
 def test_a_new_connection_may_send_all_again_at_once():
@@ -131,6 +241,38 @@ def test_an_idle_wire_never_stalls():
     assert not window.stalled(10**9 + 1)
 
 
+@settings(max_examples=40)
+@given(st.integers(0, 2**32), st.sampled_from([0.0, 0.1, 0.6]))
+def test_a_link_that_loses_messages_is_made_good_soon_and_never_flooded(seed, lost_share):
+    """A batch a second for three minutes; the broker acknowledges all and loses some.
+
+    The server answers in order, once a second. Batch 7 it keeps to itself.
+    """
+    chance = Random(seed)
+    window, stored, inbox, sendings = opened(), set(), [], {}
+    for now_ms in range(0, 180_000, 250):
+        seq = now_ms // 1_000 + 1
+        fresh = batches(*{seq, max(1, seq - 1)} - stored - set(window.in_flight), live=True)
+        for one in window.choose(fresh, now_ms):
+            sendings.setdefault(one, []).append(now_ms)
+            window.acknowledged(one, now_ms)
+            if chance.random() >= lost_share:
+                inbox.append(one)
+        if now_ms % 1_000 == 750:
+            answered = [one for one in inbox if one != 7]
+            stored.update(answered)
+            inbox.clear()
+            window.settled([(one, one) for one in answered], now_ms)
+    for sent_ms in sendings.values():
+        waits_ms = [later - earlier for earlier, later in pairwise(sent_ms)]
+        assert all(wait >= 2_500 * 2**n for n, wait in enumerate(waits_ms))
+    if lost_share == 0.0:
+        assert [len(sent) for seq, sent in sendings.items() if seq != 7] == [1] * 179
+    if lost_share == 0.1:
+        waits_ms = [sent[1] - sent[0] for sent in sendings.values() if len(sent) > 1]
+        assert sum(wait <= 6_000 for wait in waits_ms) >= 0.8 * len(waits_ms)
+
+
 class WindowMachine(RuleBasedStateMachine):
     """Against any broker and server, the limits hold and every batch is confirmed in the end."""
 
@@ -138,41 +280,78 @@ class WindowMachine(RuleBasedStateMachine):
         super().__init__()
         self.now_ms, self.window = 0, opened()
         self.unconfirmed, self.at_broker, self.last_seq = {}, set(), 0
+        self.sendings, self.at_broker_ms = {}, {}
 
     def candidates(self):
         waiting = [one for seq, one in self.unconfirmed.items() if seq not in self.window.in_flight]
         return sorted(waiting, key=lambda one: (not one.live, one.seq))
 
-    @rule(size=st.integers(1, 300 * KB), live=st.booleans())
-    def seal(self, size, live):
-        self.last_seq += 1
-        self.unconfirmed[self.last_seq] = Candidate(self.last_seq, size, live)
+    @rule(
+        sizes=st.lists(st.one_of(st.integers(1, KB), st.integers(1, 300 * KB)), max_size=6),
+        live=st.booleans(),
+    )
+    def seal(self, sizes, live):
+        for size in sizes:
+            self.last_seq += 1
+            self.unconfirmed[self.last_seq] = Candidate(self.last_seq, size, live)
 
-    @rule(ms=st.sampled_from([1, 250, 30_000, 900_000]))
+    @rule(ms=st.sampled_from([1, 250, 1_000, 2_600, 30_000, 900_000]))
     def send(self, ms):
         self.now_ms += ms
         flying = set(self.window.in_flight) - self.at_broker
         chosen = self.window.choose(self.candidates(), self.now_ms)
         assert len(set(chosen)) == len(chosen)
         assert not flying & set(chosen), "sent twice without an acknowledgement between"
+        for seq in chosen:
+            self.backs_off(seq)
+        self.at_broker -= set(chosen)
+
+    def backs_off(self, seq):
+        """The wait after the nth sending is at least 2.5 s, doubled n - 1 times, up to 15 min."""
+        sent = self.sendings[seq] = self.sendings.get(seq, 0) + 1
+        if sent > 1:
+            waited_ms = self.now_ms - self.at_broker_ms[seq]
+            assert waited_ms >= min(2_500 * 2 ** (sent - 2), 900_000)
 
     @rule(data=st.data())
     def puback(self, data):
         if self.window.in_flight:
             seq = data.draw(st.sampled_from(sorted(self.window.in_flight)))
             self.window.acknowledged(seq, self.now_ms)
+            if seq not in self.at_broker:
+                self.at_broker_ms[seq] = self.now_ms
             self.at_broker.add(seq)
+
+    @rule()
+    def forget(self):
+        assert self.window.forget(self.now_ms) == len(self.at_broker & set(self.window.in_flight))
+        for seq in self.at_broker:
+            self.sendings[seq] = 0
+
+    @rule(data=st.data())
+    def receipt_for_one(self, data):
+        if self.at_broker & set(self.window.in_flight):
+            seq = data.draw(st.sampled_from(sorted(self.at_broker & set(self.window.in_flight))))
+            self.receipt(seq, 0)
 
     @rule(first=st.integers(1, 40), more=st.integers(0, 5))
     def receipt(self, first, more):
-        self.window.settled([(first, first + more)])
+        self.window.settled([(first, first + more)], self.now_ms)
         for seq in range(first, first + more + 1):
             self.unconfirmed.pop(seq, None)
+
+    @rule()
+    def puback_all(self):
+        for seq in set(self.window.in_flight) - self.at_broker:
+            self.window.acknowledged(seq, self.now_ms)
+            self.at_broker_ms[seq] = self.now_ms
+            self.at_broker.add(seq)
 
     @rule()
     def reconnect(self):
         self.window.connected(self.now_ms)
         self.at_broker.clear()
+        self.sendings.clear()
 
     @invariant()
     def limits_hold(self):
@@ -188,7 +367,7 @@ class WindowMachine(RuleBasedStateMachine):
             self.window.choose(self.candidates(), self.now_ms)
             for seq in list(self.window.in_flight):
                 self.window.acknowledged(seq, self.now_ms)
-                self.window.settled([(seq, seq)])
+                self.window.settled([(seq, seq)], self.now_ms)
                 self.unconfirmed.pop(seq)
         assert self.unconfirmed == {}
 

@@ -1,0 +1,58 @@
+"""Observations that are in no batch yet: how they are read by kind, and exchanged for a batch.
+
+Called inside a transaction.
+"""
+
+import sqlite3
+from typing import NamedTuple
+
+from gateway.outbox.sealing import Row, Sealed
+
+_WHERE = "boot = ? AND clock = ? AND mono_ms <= ?"
+
+
+class Kind(NamedTuple):
+    """What can be in one batch: one boot, one clock; taken up to an instant."""
+
+    boot: str
+    clock: str
+    until_mono_ms: int
+
+
+def kinds_waiting(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    """List boots and clocks of what waits."""
+    return db.execute("SELECT DISTINCT boot, clock FROM pending").fetchall()
+
+
+def rows_waiting(db: sqlite3.Connection, kind: Kind, limit: int) -> list[Row]:
+    """Read the first rows of a kind."""
+    cursor = db.execute(
+        "SELECT id, mono_ms, wall_ms, datastream, value, flag, reason FROM pending"  # noqa: S608 - constants only
+        f" WHERE {_WHERE} ORDER BY id LIMIT ?",
+        (*kind, limit),
+    )
+    return [Row._make(row) for row in cursor]
+
+
+def exchange(db: sqlite3.Connection, batch: Sealed, kind: Kind, now_ms: int) -> int:
+    """Put a batch in the place of the rows it was made of; tell how many rows those were.
+
+    The rows go first: on a full disk the batch finds its room where they were.
+    """
+    gone = db.execute(
+        f"DELETE FROM pending WHERE {_WHERE} AND id <= ?",  # noqa: S608 - constants only
+        (*kind, batch.last_id),
+    ).rowcount
+    sealed = db.execute("SELECT value FROM meta WHERE key = 'sealed'").fetchone()[0]
+    seq = int(sealed) + 1
+    db.execute(
+        "INSERT INTO batch (seq, clock, count, bytes, first_ms, last_ms, sealed_at_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(seq, batch.clock.value, batch.count, len(batch.payload)),
+            *(batch.first_ms, batch.last_ms, now_ms),
+        ),
+    )
+    db.execute("INSERT INTO payload VALUES (?, ?)", (seq, batch.payload))
+    db.execute("UPDATE meta SET value = ? WHERE key = 'sealed'", (str(seq),))
+    return gone
