@@ -11,10 +11,12 @@ from pathlib import Path
 from types import FrameType
 
 import structlog
+from rich.console import Console
 from sqlalchemy import Engine
 
 from server import logs
 from server.app import build
+from server.carry import command as import_command
 from server.db.engine import describe, open_engine
 from server.db.migrate import is_current, upgrade
 from server.errors import ServerError, StoreError
@@ -22,6 +24,7 @@ from server.ingest.service import wall_clock_ms
 from server.ledger.account import read_account, read_gateways
 from server.ledger.sentences import lines
 from server.ledger.series import DEFAULT_DAYS, MAX_DAYS, Span
+from server.replay import command as replay_command
 from server.settings import Overrides, Settings, example, is_loopback, load, mqtt_password
 from server.store.engines import store_for
 from wire.errors import ConfigError
@@ -36,7 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns 0, 2 for what a person can mend, or 1 for a bug."""
     arguments = _parser().parse_args(argv)
     logs.configure()
-    commands = {"run": _run, "migrate": _migrate, "config": _config, "ledger": _ledger}
+    commands = {
+        "run": _run,
+        "migrate": _migrate,
+        "config": _config,
+        "ledger": _ledger,
+        "replay": _replay,
+        "import": _import,
+    }
     try:
         return commands[arguments.command](arguments)
     except (ConfigError, ServerError) as error:
@@ -69,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"how far back to look for gaps of series, up to {MAX_DAYS} (default: %(default)s)",
     )
-    for command in (run, migrate, ledger):
+    replay = replay_command.add_parser(commands)
+    carried = import_command.add_parser(commands)
+    for command in (run, migrate, ledger, replay, carried):
         command.add_argument("--config", type=Path, metavar="FILE", help="server.toml")
         command.add_argument("--database-url", metavar="URL", help="in place of database.url")
     run.add_argument("--http-port", type=_port, metavar="PORT", help="in place of http.port")
@@ -163,17 +175,38 @@ def _migrate(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _ledger(arguments: argparse.Namespace) -> int:
+@contextmanager
+def _current_database(arguments: argparse.Namespace) -> Iterator[Engine]:
+    """Open the database; raises StoreError when its schema is another program's."""
     engine = open_engine(_settings(arguments).database.url)
     try:
         if not is_current(engine):
             raise StoreError(
                 "the database's schema is not this program's: run saxaul-server migrate"
             )
-        _print_ledger(engine, arguments.gateway, arguments.days)
+        yield engine
     finally:
         engine.dispose()
+
+
+def _ledger(arguments: argparse.Namespace) -> int:
+    with _current_database(arguments) as engine:
+        _print_ledger(engine, arguments.gateway, arguments.days)
     return OK
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    with _current_database(arguments) as engine:
+        return replay_command.replay(engine, arguments)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    with _current_database(arguments) as engine:
+        return import_command.run(arguments.paths, engine, wall_clock_ms, _console())
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 140)
 
 
 def _print_ledger(engine: Engine, only: str | None, days: int) -> None:

@@ -87,12 +87,37 @@ class MqttSection(_Section, frozen=True, kw_only=True):
     ] = ""
 
 
+class JournalSection(_Section, frozen=True, kw_only=True):
+    """The batches as they came, from which readings can be computed anew (saxaul-server replay)."""
+
+    pack_after_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Batches older than this are packed: many are compressed together, which "
+            "takes about half the room. They can be read and replayed all the same.",
+        ),
+    ] = 7
+    keep_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Batches older than this are removed; 0 keeps them for ever. Readings stay "
+            "either way, but those of a removed batch can no longer be computed anew. What waits "
+            "for its inventory is always kept.",
+        ),
+    ] = 3650
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """The whole of server.toml."""
 
     database: DatabaseSection = DatabaseSection()
     http: HttpSection = HttpSection()
     mqtt: MqttSection = MqttSection()
+    journal: JournalSection = JournalSection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +175,7 @@ def _overridden(settings: Settings, given: Overrides, environ: Mapping[str, str]
         http = replace(http, port=given.http_port)
     if given.mqtt_port is not None:
         mqtt = replace(mqtt, port=given.mqtt_port)
-    return Settings(database=database, http=http, mqtt=mqtt)
+    return replace(settings, database=database, http=http, mqtt=mqtt)
 
 
 def _check(settings: Settings, source: str) -> None:

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 
 from server.api import catalog, health, journal, live, observations, problems
 from server.api.edge import Services
+from server.api.imports import routes as imports
 from server.api.ledger import routes as ledger
 from server.api.schemas import NotReady
 
@@ -20,6 +21,7 @@ _TAGS = [
     {"name": "observations", "description": "Values: newest, by range, and live"},
     {"name": "journal", "description": "Every batch as it came, and what became of it"},
     {"name": "ledger", "description": "How complete a gateway's data are, and what is missing why"},
+    {"name": "imports", "description": "Files that were carried by hand"},
     {"name": "health", "description": "Whether the server is alive and ready"},
 ]
 _DESCRIPTION = """Readings of dryland restoration sites. Instants are ISO 8601 in UTC, units UCUM
@@ -48,7 +50,7 @@ def create(services: Services) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = services
-    for module in (catalog, observations, live, journal, ledger, health):
+    for module in (catalog, observations, live, journal, ledger, imports, health):
         app.include_router(module.router)
     problems.install(app)
     _describe(app)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, Select, func, select
 from server.api.edge import Id, Parameters, ServicesDep, next_address
 from server.api.problems import ProblemError, documented
 from server.api.schemas import JournalEntry, JournalStatus, Paged
+from server.archive.reading import read_payload
 from server.db.tables import journal
 
 router = APIRouter(prefix="/api/v1/journal", tags=["journal"])
@@ -70,7 +71,7 @@ def read_journal_payload(services: ServicesDep, entry_id: Id) -> Response:
 
 def _entries(wanted: JournalParameters) -> Select[Any]:
     without_payload = [column for column in journal.c if column is not journal.c.payload]
-    size = func.length(journal.c.payload).label("size")
+    size = func.coalesce(journal.c.packed_size, func.length(journal.c.payload)).label("size")
     found = select(*without_payload, size).order_by(journal.c.id.desc()).limit(wanted.limit)
     if wanted.status is not None:
         found = found.where(journal.c.status == wanted.status.value)
@@ -88,5 +89,5 @@ def _entry(row: RowMapping) -> JournalEntry:
 
 
 def _payload(connection: Connection, entry_id: int) -> bytes | None:
-    found = connection.execute(select(journal.c.payload).where(journal.c.id == entry_id)).scalar()
-    return None if found is None else bytes(found)
+    kept = read_payload(connection, entry_id)
+    return None if kept is None else kept.payload

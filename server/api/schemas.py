@@ -156,6 +156,9 @@ class GatewayStatus(BaseModel):
     clock: str = "unknown"
     uptime_s: float | None = None
     rss_mb: float | None = None
+    heartbeat_s: float | None = Field(None, description="How often it says so while online")
+    resting: str = Field("", description="Why it is offline on purpose: its hours, its byte budget")
+    rests_until: Instant | None = None
     outbox: list[OutboxFigures] = []
 
 

@@ -1,6 +1,6 @@
 """Observed properties and datastreams: made to agree with a plan. None is ever removed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -49,6 +49,22 @@ def apply_datastreams(
         ids[series.name] = connection.execute(
             insert(datastream).values(row).returning(datastream.c.id)
         ).scalar_one()
+    _stop_deriving(connection, known.values(), things, plan)
+
+
+def _stop_deriving(
+    connection: Connection,
+    known: Iterable[Row[Any]],
+    things: Mapping[str, int],
+    plan: Sequence[PlannedSeries],
+) -> None:
+    """Let no series be computed any longer that the catalogue does not derive for its sensor."""
+    places = {(things[series.thing], series.sensor_key) for series in plan}
+    names = {series.name for series in plan}
+    for old in known:
+        is_here = (old.thing_id, old.sensor_key) in places
+        if is_here and old.source_id is not None and old.name not in names:
+            _correct(connection, old, {"transform": None})
 
 
 def _check(old: Row[Any], series: PlannedSeries) -> None:

@@ -9,6 +9,7 @@ padding, `quality` is packed as in `wire.quality`, and a missing value is NULL, 
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Double,
     ForeignKey,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects import postgresql
 
@@ -177,9 +179,24 @@ journal = Table(
     Column("observations", Integer, nullable=False, server_default="0"),
     Column("first_time", Instant),
     Column("last_time", Instant),
+    Column("retained", Boolean, nullable=False, server_default=false()),
+    # Where the bytes are when `payload` is empty, and how many they were there.
+    Column("block_id", BigInteger),
+    Column("packed_size", Integer),
     Index("ix_journal_identity", "gateway", "epoch", "seq"),
     Index("ix_journal_status", "status", "id"),
     Index("ix_journal_gateway", "gateway", "id"),
+    Index("ix_journal_block", "block_id"),
+)
+
+# Many payloads of one gateway, compressed together; see server.archive.block.
+journal_block = Table(
+    "journal_block",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("last_received_at", Instant, nullable=False),
+    Column("data", LargeBinary, nullable=False),
 )
 
 # What became of each sequence number, as closed ranges that never overlap; in none of them is what
@@ -207,6 +224,8 @@ gateway_epoch = Table(
     Column("unconfirmed", BigInteger, nullable=False, server_default="0"),
     Column("refused", BigInteger, nullable=False, server_default="0"),
     Column("lost", BigInteger, nullable=False, server_default="0"),
+    # Its file was set aside: what of it has not arrived will not come by itself.
+    Column("closed", Boolean, nullable=False, server_default=false()),
     sqlite_with_rowid=False,
 )
 

@@ -14,6 +14,7 @@ from server.catalog.resolve import SeriesRef
 from server.derive.series import derive
 from server.quality.flags import merge
 from server.quality.gross_range import gross_range
+from server.quality.sentinels import without
 from server.quality.timing import future_time, unknown_clock
 from server.store.port import Columns
 from wire.batch import Batch, Series
@@ -65,13 +66,24 @@ def refuse_unusable(names: Collection[str], refs: Mapping[str, SeriesRef]) -> No
 
 
 def check(pieces: Sequence[Piece], clock: ClockSource, received_at: int) -> list[Piece]:
-    """Set the quality of every observation."""
+    """Set the quality of every observation; what stands for "no value" becomes missing."""
     return [_checked(piece, clock, received_at) for piece in pieces]
 
 
 def with_derived(pieces: Sequence[Piece]) -> list[Piece]:
     """Add the series that are computed from those of the batch."""
     return [*pieces, *(made for piece in pieces for made in _derived(piece))]
+
+
+def judge(pieces: Sequence[Piece], clock: ClockSource, received_at: int) -> tuple[Columns, Columns]:
+    """Check and derive: give what was measured, and that with what is derived from it.
+
+    Raises ContractError for instants strewn too wide.
+    """
+    checked = check(pieces, clock, received_at)
+    measured = join(checked)
+    refuse_scattered(measured)
+    return measured, join(with_derived(checked))
 
 
 def refuse_scattered(columns: Columns) -> None:
@@ -141,11 +153,11 @@ def _edge_quality(series: Series) -> NDArray[np.int32]:
 
 
 def _checked(piece: Piece, clock: ClockSource, received_at: int) -> Piece:
-    quality = piece.quality
+    value, quality, reasons = without(piece.value, piece.quality, piece.ref.no_values)
     if piece.ref.span is not None:
-        quality = gross_range(piece.value, quality, piece.ref.span)
-    quality = future_time(piece.time_ms, quality, received_at)
-    return replace(piece, quality=unknown_clock(quality, clock))
+        quality = gross_range(value, quality, piece.ref.span)
+    quality = unknown_clock(future_time(piece.time_ms, quality, received_at), clock)
+    return replace(piece, value=value, quality=quality, reasons={**piece.reasons, **reasons})
 
 
 def _derived(piece: Piece) -> list[Piece]:

@@ -27,7 +27,7 @@ MESSAGE_UNREADABLE = "message_unreadable"
 KEEPALIVE_S = 30
 # Shorter than the keep-alive: meanwhile the connection says nothing.
 RESUBSCRIBE_S = 5.0
-RECONNECT_MIN_S, RECONNECT_MAX_S = 1, 30
+RECONNECT_MIN_S, RECONNECT_MAX_S = 1, 5
 _QOS = 1
 
 log = structlog.get_logger(__name__)
@@ -63,6 +63,7 @@ class Consumer:
         self._connection = 0
         self._stopping = threading.Event()
         self._subscribed = False
+        self._session_is_new = False
         self._error = "not connected yet"
         self._client = self._make_client()
 
@@ -75,6 +76,16 @@ class Consumer:
     def error(self) -> str:
         """Say why it is not connected; "" when it is."""
         return "" if self._subscribed else self._error
+
+    def take_new_session(self) -> bool:
+        """Tell, once for each time, that the broker knew no session of ours: it kept nothing.
+
+        Told when we are subscribed, so that what is sent from now on arrives. [MQTT-3.2.2-2]
+        """
+        if not (self._subscribed and self._session_is_new):
+            return False
+        self._session_is_new = False
+        return True
 
     def start(self) -> None:
         """Connect in the background, again and again until it works."""
@@ -127,13 +138,15 @@ class Consumer:
         self,
         client: mqtt.Client,
         _userdata: Any,
-        _flags: mqtt.ConnectFlags,
+        flags: mqtt.ConnectFlags,
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
             self._lose(f"the broker refuses us: {reason}")
             return
+        if not flags.session_present:
+            self._session_is_new = True
         self._connection += 1
         # Asked for each time: a session that was kept knows only the topics of its day.
         self._subscribe(client)

@@ -4,7 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sqlalchemy import Connection
+
+from server.ledger.book import Epoch
+from server.ledger.compare import Comparable
 from server.ledger.resend import Wanted
+from server.ledger.runs import Span
 from server.store.port import LatestRow
 
 
@@ -37,9 +42,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class WaitingBatch:
-    """A journalled batch whose inventory may have come."""
+    """A journalled batch whose inventory may have come, and whose it is."""
 
     journal_id: int
+    gateway: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,8 @@ class Outcome:
 
     `batch` is set where the gateway awaits a receipt; `waiting` lists journal entries that an
     inventory may have set free; `observations` counts what went to the store; `wanted` is what a
-    gateway takes for delivered and is not here.
+    gateway takes for delivered and is not here, `comparable` what it means to send and may be here,
+    `same` what is.
     """
 
     status: Status
@@ -67,3 +74,30 @@ class Outcome:
     latest: Sequence[LatestRow] = ()
     waiting: Sequence[int] = ()
     wanted: Sequence[Wanted] = ()
+    comparable: Sequence[Comparable] = ()
+    same: "Same | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Batches that a gateway has yet to see confirmed and that are stored here as they are there.
+
+    `rest` is where more of them may be.
+    """
+
+    epoch: Epoch
+    spans: Sequence[Span]
+    rest: Sequence[Span] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The transaction a message is taken in, and when.
+
+    `alone` tells that no other message shares it: a limit of the database that is met, is met
+    because of this message.
+    """
+
+    connection: Connection
+    now_ms: int
+    alone: bool

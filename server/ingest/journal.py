@@ -6,8 +6,10 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, insert, select, update
 
-from server.db.tables import journal
+from server.archive.reading import read_payload
+from server.db.tables import journal, ledger_range
 from server.ingest.events import BatchId, Message, Status
+from server.store.port import Columns
 from wire.batch import MAX_COMPRESSED_BYTES
 from wire.errors import ContractError
 from wire.topics import gateway_of
@@ -39,6 +41,13 @@ class Content:
     last_time: int | None = None
 
 
+def content_of(columns: Columns) -> Content:
+    """Describe what a batch measured."""
+    if not len(columns):
+        return Content()
+    return Content(len(columns), int(columns.time_ms.min()), int(columns.time_ms.max()))
+
+
 def digest_of(payload: bytes) -> bytes:
     """Identify a payload: SHA-256."""
     return sha256(payload).digest()
@@ -57,6 +66,7 @@ def record(connection: Connection, message: Message, batch: BatchId | None = Non
         "digest": digest_of(message.payload),
         "received_at": message.received_at,
         "payload": payload,
+        "retained": message.retained,
         "status": Status.WAITING.value,
     }
     journal_id: int = connection.execute(
@@ -160,10 +170,32 @@ def waiting(connection: Connection, gateway: str) -> Sequence[int]:
     )
 
 
+def is_booked(connection: Connection, batch: BatchId) -> bool:
+    """Tell whether a batch is stored by the ledger's word, which outlives the journal's entry."""
+    row = connection.execute(
+        select(ledger_range.c.last, ledger_range.c.fate)
+        .where(
+            ledger_range.c.gateway == batch.gateway,
+            ledger_range.c.epoch == batch.epoch,
+            ledger_range.c.first <= batch.seq,
+        )
+        .order_by(ledger_range.c.first.desc())
+        .limit(1)
+    ).first()
+    return row is not None and batch.seq <= row.last and row.fate == Status.STORED.value
+
+
 def read(connection: Connection, journal_id: int) -> tuple[Message, BatchId | None, Status]:
     """Read a message back as it came, with its identity and what became of it so far."""
-    row = connection.execute(select(journal).where(journal.c.id == journal_id)).one()
-    message = Message(topic=row.topic, payload=bytes(row.payload), received_at=row.received_at)
+    row = connection.execute(
+        select(
+            *(journal.c[name] for name in ("gateway", "epoch", "seq", "topic", "status")),
+            *(journal.c[name] for name in ("received_at", "retained")),
+        ).where(journal.c.id == journal_id)
+    ).one()
+    kept = read_payload(connection, journal_id)
+    payload = b"" if kept is None else kept.payload
+    message = Message(row.topic, payload, row.received_at, retained=row.retained)
     batch = None if row.epoch is None else BatchId(row.gateway, row.epoch, row.seq)
     return message, batch, Status(row.status)
 

@@ -6,54 +6,42 @@ cannot be used is journalled with the reason and leaves nothing else behind.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
-from server.catalog.gateways import note_status, remember
+from server.catalog.gateways import remember
 from server.catalog.inventory import apply_inventory
 from server.catalog.resolve import SeriesRef, load_series
 from server.db.faults import is_database_fault
 from server.db.tables import datastream
-from server.ingest import journal, packs
-from server.ingest.arrays import (
-    Piece,
-    UnannouncedError,
-    check,
-    join,
-    refuse_scattered,
-    resolve,
-    with_derived,
-)
-from server.ingest.events import BatchId, Message, Outcome, Status, WaitingBatch
-from server.ingest.journal import Content, Entry
+from server.ingest import journal, packs, reports
+from server.ingest.arrays import Piece, UnannouncedError, judge, resolve
+from server.ingest.events import BatchId, Message, Outcome, Status, Turn, WaitingBatch
+from server.ingest.journal import Entry
 from server.ledger import book
 from server.ledger.book import Epoch
-from server.ledger.resend import find_wanted
 from server.ledger.runs import Fate
 from server.quality.timing import FUTURE_TOLERANCE_MS
 from server.store.latest import newest, update_latest
 from server.store.port import Columns, LatestRow, Store
 from wire import batch as batches
 from wire import messages, topics
-from wire.batch import MAX_TIME_MS
 from wire.catalogue import SensorModel
 from wire.errors import ContractError
 from wire.messages import ClockSource
 
 MESSAGE_FAILED = "message_failed"
 MESSAGE_REFUSED = "message_refused"
-RESEND_ANSWERED = "resend_answered"
 
-_STATES = ("online", "offline")
-_MAX_EPOCHS = 16
 # An outbox that was copied, or put back from a copy, gives its numbers out a second time. To call
 # such a batch stored would lose what is in it.
-_NUMBER_TAKEN = (
+NUMBER_TAKEN = (
     "another batch of this number is stored: was the gateway's outbox put back from a copy? "
     "Set its data_dir aside and start the gateway with an empty one"
 )
-_AGE_UNKNOWN = (
+AGE_UNKNOWN = (
     "its times count from now, but the broker had kept it for an unknown while: publish it without "
     "the retain flag, or with absolute times"
 )
@@ -61,17 +49,12 @@ _AGE_UNKNOWN = (
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """The transaction a message is taken in, and when.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """The names of a gateway's datastreams, and the transaction in which they were read."""
 
-    `alone` tells that no other message shares it: a limit of the database that is met, is met
-    because of this message.
-    """
-
-    connection: Connection
-    now_ms: int
-    alone: bool
+    turn: Turn
+    refs: Mapping[str, SeriesRef]
 
 
 @dataclass(slots=True)
@@ -80,7 +63,7 @@ class Pipeline:
 
     store: Store
     catalogue: Mapping[str, SensorModel]
-    _series: dict[str, dict[str, SeriesRef]] = field(default_factory=dict)
+    _series: dict[str, _Known] = field(default_factory=dict)
 
     def process(self, turn: Turn, work: Message | WaitingBatch) -> Outcome:
         """Take in one message, or a batch that waited; raises only when the database fails."""
@@ -112,8 +95,8 @@ class Pipeline:
             return Outcome(status)
         if batch is None:
             return self._use_pack(turn, journal_id, message)
-        if _first(journal.find(turn.connection, batch), Status.STORED) is not None:
-            return _refuse(turn, journal_id, message, batch, _NUMBER_TAKEN)
+        if journal.is_booked(turn.connection, batch):
+            return _refuse(turn, journal_id, message, batch, NUMBER_TAKEN)
         return self._use(turn, journal_id, message, batch)
 
     def _take_batch(self, turn: Turn, message: Message, batch: BatchId) -> Outcome:
@@ -125,10 +108,14 @@ class Pipeline:
             return self._retry(turn, same.id)
         if same is not None:
             return Outcome(same.status, same.reason, batch)
+        is_taken = _first(earlier, Status.STORED) is not None
+        if not is_taken and journal.is_booked(turn.connection, batch):
+            # The journal no longer reaches back to it, so nothing tells it from a batch that came.
+            return Outcome(Status.STORED, batch=batch)
         remember(turn.connection, batch.gateway, turn.now_ms)
         journal_id = journal.record(turn.connection, message, batch)
-        if _first(earlier, Status.STORED) is not None:
-            return _refuse(turn, journal_id, message, batch, _NUMBER_TAKEN)
+        if is_taken:
+            return _refuse(turn, journal_id, message, batch, NUMBER_TAKEN)
         return self._use(turn, journal_id, message, batch)
 
     def _use(self, turn: Turn, journal_id: int, message: Message, batch: BatchId) -> Outcome:
@@ -146,7 +133,7 @@ class Pipeline:
     def _store(self, turn: Turn, journal_id: int, message: Message, batch: BatchId) -> Outcome:
         """Decode, resolve, check, derive, store."""
         decoded = batches.decode(message.payload)
-        pieces = resolve(decoded, self._refs(turn, batch.gateway))
+        pieces = self._named(turn, batch.gateway, partial(resolve, decoded))
         outcome = self._keep(turn, journal_id, message, pieces, decoded.clock)
         _note(turn, batch, Fate.STORED)
         return replace(outcome, batch=batch)
@@ -160,18 +147,31 @@ class Pipeline:
         clock: ClockSource,
     ) -> Outcome:
         """Check, derive, store, and settle the entry."""
-        checked = check(pieces, clock, message.received_at)
-        measured, columns = join(checked), join(with_derived(checked))
-        refuse_scattered(measured)
+        measured, columns = judge(pieces, clock, message.received_at)
         self.store.append(turn.connection, columns)
         latest = _keep_latest(turn, columns, message.received_at)
-        journal.settle(turn.connection, journal_id, Status.STORED, content=_content(measured))
+        content = journal.content_of(measured)
+        journal.settle(turn.connection, journal_id, Status.STORED, content=content)
         return Outcome(Status.STORED, observations=len(columns), latest=latest)
 
-    def _refs(self, turn: Turn, gateway: str) -> dict[str, SeriesRef]:
-        if gateway not in self._series:
-            self._series[gateway] = load_series(turn.connection, gateway, self.catalogue)
-        return self._series[gateway]
+    def _named(
+        self, turn: Turn, gateway: str, use: Callable[[Mapping[str, SeriesRef]], list[Piece]]
+    ) -> list[Piece]:
+        """Find the datastreams of what came; raises UnannouncedError.
+
+        A name may be new to us because another program took the inventory: what was read in an
+        earlier transaction is read once more.
+        """
+        known = self._series.get(gateway)
+        if known is not None and known.turn is not turn:
+            try:
+                return use(known.refs)
+            except UnannouncedError:
+                known = None
+        if known is None:
+            refs = load_series(turn.connection, gateway, self.catalogue)
+            known = self._series[gateway] = _Known(turn, refs)
+        return use(known.refs)
 
     # ------------------------------------------------------------ SenML packs: no receipts
 
@@ -204,9 +204,11 @@ class Pipeline:
         """Decode, resolve, check, derive, store."""
         pack = packs.read(message.payload, message.received_at)
         if pack.is_relative and message.retained:
-            raise ContractError(_AGE_UNKNOWN)
+            raise ContractError(AGE_UNKNOWN)
         gateway = topics.gateway_of(message.topic)
-        pieces = packs.pieces(pack, self._refs(turn, gateway), _units(turn, gateway))
+        pieces = self._named(
+            turn, gateway, lambda refs: packs.pieces(pack, refs, _units(turn, gateway))
+        )
         # Nobody says how the node's clock was known; relative times are by ours.
         return self._keep(turn, journal_id, message, pieces, ClockSource.FREE)
 
@@ -220,8 +222,8 @@ class Pipeline:
     ) -> Outcome:
         takes = {
             topics.InventoryTopic: self._inventory,
-            topics.StatusTopic: _status,
-            topics.CommandResultTopic: _command_result,
+            topics.StatusTopic: reports.take_status,
+            topics.CommandResultTopic: reports.take_result,
         }
         take = takes[type(topic)]
         try:
@@ -231,47 +233,13 @@ class Pipeline:
 
     def _inventory(self, turn: Turn, message: Message, gateway: str) -> Outcome:
         """Apply an inventory; the batches that waited for it may then be stored."""
-        inventory = messages.decode(_without_nul(message.payload), messages.Inventory)
+        inventory = messages.decode(reports.without_nul(message.payload), messages.Inventory)
         apply_inventory(turn.connection, gateway, inventory, self.catalogue, turn.now_ms)
         self._series.pop(gateway, None)
         newest_entry = journal.newest(turn.connection, message)
         if newest_entry is None or newest_entry.digest != journal.digest_of(message.payload):
             journal.settle(turn.connection, journal.record(turn.connection, message), Status.STORED)
         return Outcome(Status.STORED, waiting=journal.waiting(turn.connection, gateway))
-
-
-def _status(turn: Turn, message: Message, gateway: str) -> Outcome:
-    """Keep how a gateway is. A retained status tells of the past: its own time counts."""
-    status = messages.decode(_without_nul(message.payload), messages.Status)
-    if status.state not in _STATES:
-        raise ContractError(f"state '{status.state[:40]}' is neither online nor offline")
-    if status.at is not None and not 0 <= status.at <= MAX_TIME_MS:
-        raise ContractError(f"status time {status.at} lies outside the years 1970 to 9999")
-    remember(turn.connection, gateway, turn.now_ms)
-    told_at = status.at if message.retained else None
-    note_status(turn.connection, gateway, status, told_at or message.received_at)
-    at_ms = min(told_at or message.received_at, message.received_at)
-    # What names no outbox of ours (a salvaged name may be garbled) leaves the rest worth keeping.
-    told = [one for one in status.outbox if topics.EPOCH.fullmatch(one.epoch)][:_MAX_EPOCHS]
-    for figures in told:
-        epoch = Epoch(gateway, figures.epoch)
-        book.note_figures(turn.connection, epoch, figures, at_ms, retained=message.retained)
-    if message.retained or status.state != "online":
-        return Outcome(Status.STORED)
-    epochs = [figures.epoch for figures in told]
-    return Outcome(Status.STORED, wanted=find_wanted(turn.connection, gateway, epochs))
-
-
-def _command_result(turn: Turn, message: Message, gateway: str) -> Outcome:
-    """Count what a gateway no longer has as lost; it is not asked for again."""
-    result = messages.decode(_without_nul(message.payload), messages.CommandResult)
-    messages.check_ranges(result.gone)
-    lost = 0
-    if result.ok and result.kind == messages.CommandKind.RESEND:
-        lost = book.note_gone(turn.connection, Epoch(gateway, result.epoch), result.gone)
-    said = {"ok": result.ok, "reason": result.reason, "again": result.again, "lost": lost}
-    log.info(RESEND_ANSWERED, gateway=gateway, **said)
-    return Outcome(Status.STORED)
 
 
 def _note(turn: Turn, batch: BatchId, fate: Fate) -> None:
@@ -338,18 +306,5 @@ def _keep_latest(turn: Turn, columns: Columns, received_at: int) -> list[LatestR
     return update_latest(turn.connection, newest(columns, received_at), horizon)
 
 
-def _content(columns: Columns) -> Content:
-    if not len(columns):
-        return Content()
-    return Content(len(columns), int(columns.time_ms.min()), int(columns.time_ms.max()))
-
-
 def _first(entries: Sequence[Entry], status: Status) -> Entry | None:
     return next((entry for entry in entries if entry.status is status), None)
-
-
-def _without_nul(payload: bytes) -> bytes:
-    """Refuse what PostgreSQL cannot hold in text."""
-    if b"\\u0000" in payload:
-        raise ContractError("text holds a NUL character")
-    return payload

@@ -9,32 +9,39 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from queue import Empty, Full, Queue
 from typing import Protocol
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from server.db.engine import explain, writing
 from server.db.faults import is_database_fault
-from server.ingest.events import Delivery, Message, Outcome, Status, WaitingBatch
-from server.ingest.pipeline import Pipeline, Turn
+from server.db.locks import lock_gateways, try_lock_gateway
+from server.ingest.events import Delivery, Message, Outcome, Status, Turn, WaitingBatch
+from server.ingest.inbox import Inbox
+from server.ingest.pipeline import Pipeline
 from server.ingest.receipts import Receipts
-from server.ledger.resend import Resends, Wanted
+from server.ledger.calls import AGAIN, Calls, read_heard
+from server.ledger.compare import Comparisons
+from server.ledger.compare import command as compare_command
+from server.ledger.resend import Resends
 from server.store.port import LatestRow
 from wire import messages, topics
+from wire.errors import ContractError
 
 DATABASE_LOST = "database_lost"
 DATABASE_FOUND = "database_found"
 MESSAGE_DROPPED = "message_dropped"
-RESEND_ASKED = "resend_asked"
+GATEWAY_ASKED = "gateway_asked"
 WORKER_FAILED = "worker_failed"
 LISTENER_FAILED = "listener_failed"
 
-# One transaction holds at most this many messages, and no more once it holds this many values.
+# One transaction holds at most this many messages, and no more once it holds this many values or
+# lasts this long: what is live waits for the transaction in hand while a backlog comes in.
 MAX_GROUP_MESSAGES = 200
-MAX_GROUP_VALUES = 100_000
+MAX_GROUP_VALUES = 20_000
+MAX_GROUP_S = 0.25
 # At most this many messages wait in memory: 500 of the largest are 128 MB.
 MAX_QUEUED = 500
 
@@ -54,6 +61,10 @@ class Wire(Protocol):
         """Tell whether receipts can be sent now."""
         ...
 
+    def take_new_session(self) -> bool:
+        """Tell, once for each time, that the broker had nothing kept for us."""
+        ...
+
     def acknowledge(self, delivery: Delivery) -> None:
         """Let the broker forget a message."""
         ...
@@ -68,7 +79,7 @@ class Backoff:
     """How long to wait before the database is tried again: doubling, in seconds."""
 
     first_s: float = 0.5
-    longest_s: float = 15.0
+    longest_s: float = 2.0
 
     def delay_s(self, failures: int) -> float:
         """Give the delay after so many failures in a row."""
@@ -114,9 +125,11 @@ class Worker:
         self._backoff = backoff
         self._on_death = on_death
         self._failures = 0
-        self._inbox: Queue[Message] = Queue(MAX_QUEUED)
+        self._inbox = Inbox(MAX_QUEUED)
         self._receipts = Receipts()
         self._resends = Resends()
+        self._comparisons = Comparisons()
+        self._calls = Calls()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -128,16 +141,12 @@ class Worker:
     @property
     def queued(self) -> int:
         """Count the messages that wait in memory."""
-        return self._inbox.qsize()
+        return len(self._inbox)
 
     def offer(self, message: Message) -> None:
         """Queue a message; blocks while the queue is full, until the worker stops."""
-        while not self._stopping.is_set():
-            try:
-                self._inbox.put(message, timeout=_IDLE_S)
-            except Full:
-                continue
-            return
+        while not self._stopping.is_set() and not self._inbox.put(message, _IDLE_S):
+            continue
 
     def start(self, wire: Wire) -> None:
         """Begin to work, speaking to the broker through `wire`."""
@@ -163,18 +172,13 @@ class Worker:
             self._work_off(deque(self._gather()), wire)
             if wire.is_connected:
                 self._publish(wire, self._receipts.take_due(time.monotonic()))
-        self._publish(wire, self._receipts.take_all())
+                self._call(wire)
+        self._publish(wire, self._receipts.take_all(time.monotonic()))
 
     def _gather(self) -> list[Message]:
-        """Wait for a message, or until a receipt is due; take what else is there already."""
+        """Wait for a message, or until a receipt is due."""
         due_s = self._receipts.wait_s(time.monotonic())
-        try:
-            group = [self._inbox.get(timeout=min(_IDLE_S, due_s) if due_s else _IDLE_S)]
-        except Empty:
-            return []
-        while len(group) < MAX_GROUP_MESSAGES and not self._inbox.empty():
-            group.append(self._inbox.get_nowait())
-        return group
+        return self._inbox.take(1, min(_IDLE_S, due_s) if due_s else _IDLE_S)
 
     def _work_off(self, work: deque[Work], wire: Wire) -> None:
         """Commit all work, in groups; after a failure, for the rest, one by one."""
@@ -191,20 +195,33 @@ class Worker:
             done = [(work.popleft(), outcome) for outcome in outcomes]
             for one, outcome in done:
                 self._answer(one, outcome, wire)
-                work.extendleft(map(WaitingBatch, reversed(outcome.waiting)))
+                gateway = _gateway_of(one)
+                work.extendleft(WaitingBatch(id_, gateway) for id_ in reversed(outcome.waiting))
             self._show(outcomes)
 
-    def _commit(self, work: Sequence[Work], limit: int) -> list[Outcome]:
-        """Take in what stands first, in one transaction, as far as the limits allow."""
+    def _commit(self, work: deque[Work], limit: int) -> list[Outcome]:
+        """Take in what stands first, in one transaction, as far as the limits allow.
+
+        What waits in the inbox joins the work only as it is reached: what must not be in this
+        transaction leaves room for what comes meanwhile.
+        """
         outcomes: list[Outcome] = []
         values = 0
         with writing(self._engine) as connection:
             turn = Turn(connection, self._clock(), alone=limit == 1)
-            for one in islice(work, limit):
-                outcome = self._pipeline.process(turn, one)
+            locked: set[str] = set()
+            ends_s = time.monotonic() + MAX_GROUP_S
+            while len(outcomes) < limit and values < MAX_GROUP_VALUES:
+                if len(outcomes) == len(work):
+                    work.extend(self._inbox.take(1, 0.0))
+                if len(outcomes) == len(work):
+                    break
+                if not _lock(connection, _gateway_of(work[len(outcomes)]), locked):
+                    break
+                outcome = self._pipeline.process(turn, work[len(outcomes)])
                 outcomes.append(outcome)
                 values += outcome.observations
-                if values >= MAX_GROUP_VALUES:
+                if time.monotonic() >= ends_s:
                     break
         return outcomes
 
@@ -223,18 +240,45 @@ class Worker:
             self._receipts.add_stored(outcome.batch)
         elif outcome.batch is not None:
             self._receipts.add_refused(outcome.batch, outcome.reason)
+        if outcome.same is not None:
+            self._receipts.add_same(outcome.same.epoch, outcome.same.spans)
         if isinstance(one, Message) and one.delivery is not None:
             wire.acknowledge(one.delivery)
         if wire.is_connected:
-            self._ask(outcome.wanted, wire)
+            self._ask(outcome, wire)
 
-    def _ask(self, wanted: Sequence[Wanted], wire: Wire) -> None:
-        """Ask a gateway for what it takes for delivered and is not here."""
-        found = self._resends.take(wanted, time.monotonic())
-        if found is None:
-            return
-        gateway, command = found
-        log.info(RESEND_ASKED, gateway=gateway, epoch=command.epoch, ranges=len(command.ranges))
+    def _ask(self, outcome: Outcome, wire: Wire) -> None:
+        """Ask a gateway for what it takes for delivered and is not here, or the other way round."""
+        now_s = time.monotonic()
+        missing = self._resends.take(outcome.wanted, now_s)
+        if missing is not None:
+            self._command(*missing, wire)
+        known = self._comparisons.take(outcome.comparable, self._receipts, now_s)
+        if known is not None:
+            self._receipts.hold(known[0], now_s)
+            self._command(*known, wire)
+        if outcome.same is not None and outcome.same.rest:
+            epoch = outcome.same.epoch
+            self._command(epoch.gateway, compare_command(epoch, outcome.same.rest), wire)
+
+    def _call(self, wire: Wire) -> None:
+        """Have gateways send again what went nowhere, a few at a time."""
+        if wire.take_new_session():
+            self._calls.is_due = True
+        if self._calls.is_due:
+            try:
+                with self._engine.connect() as connection:
+                    self._calls.begin(read_heard(connection, self._clock()))
+            except SQLAlchemyError as error:
+                self._lost(error)
+                return
+            self._found()
+        for gateway in self._calls.take(time.monotonic()):
+            self._command(gateway, AGAIN, wire)
+
+    def _command(self, gateway: str, command: messages.Command, wire: Wire) -> None:
+        asked = {"kind": command.kind, "epoch": command.epoch, "ranges": len(command.ranges)}
+        log.info(GATEWAY_ASKED, gateway=gateway, **asked)
         command_id = f"{command.kind}-{self._clock()}"
         wire.publish(topics.command(gateway, command_id), messages.encode(command))
 
@@ -270,3 +314,26 @@ class Worker:
         log.error(MESSAGE_DROPPED, error=self.error, exc_info=error)
         if isinstance(one, Message) and one.delivery is not None:
             wire.acknowledge(one.delivery)
+
+
+def _lock(connection: Connection, gateway: str, locked: set[str]) -> bool:
+    """Be alone with a gateway; False when another program is, and waiting might be in a circle.
+
+    What names no gateway writes nothing that another program would.
+    """
+    if gateway and gateway not in locked:
+        if locked and not try_lock_gateway(connection, gateway):
+            return False
+        if not locked:
+            lock_gateways(connection, [gateway])
+        locked.add(gateway)
+    return True
+
+
+def _gateway_of(work: Work) -> str:
+    if isinstance(work, WaitingBatch):
+        return work.gateway
+    try:
+        return topics.gateway_of(work.topic)
+    except ContractError:
+        return ""

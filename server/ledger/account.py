@@ -14,9 +14,8 @@ from server.ledger.series import SeriesGaps, Span, read_series
 from server.ledger.tally import Tally, read_holes, read_spans, read_tallies
 from server.store.port import Store
 
-# What is listed of each outbox, and of how many outboxes, the newest first.
+# What is listed of each outbox.
 MAX_SPANS = 50
-MAX_EPOCHS = 8
 
 _CAUSES = {Fate.WAITING: Cause.WAITING, Fate.REFUSED: Cause.REFUSED, Fate.LOST: Cause.LOST}
 
@@ -65,7 +64,7 @@ def read_account(
     tallies = read_tallies(connection, gateway_id)
     outboxes = [
         Outbox(tally, _lacks(connection, Epoch(gateway_id, tally.epoch), tally))
-        for tally in tallies[:MAX_EPOCHS]
+        for tally in tallies
     ]
     windows = [
         Window(lack.from_ms, lack.to_ms, lack.cause) for one in outboxes for lack in one.lacks
@@ -79,12 +78,13 @@ def _lacks(connection: Connection, epoch: Epoch, tally: Tally) -> list[Lack]:
     found: list[tuple[Seqs, Cause]] = []
     if tally.unaccounted:
         holes = read_holes(connection, epoch, tally.sealed, MAX_SPANS)
-        cause = Cause.NOT_YET_RECEIVED if tally.holes else Cause.LOST
-        found += [(span, cause) for span in holes]
+        found += [(span, _cause(tally)) for span in holes]
     for fate, cause in _CAUSES.items():
         if tally.fates.get(fate):
             found += [(span, cause) for span in read_spans(connection, epoch, fate, MAX_SPANS)]
-    blocks = union([span for span, _ in found])
+    # Nothing is stored under the numbers that were carried over either.
+    carried = read_spans(connection, epoch, Fate.CARRIED, MAX_SPANS) if tally.carried else []
+    blocks = union([*carried, *(span for span, _ in found)])
     times = _times(connection, epoch, [seq for a, b in blocks for seq in (a - 1, b + 1)])
     return [
         _lack(span, cause, times, block)
@@ -92,6 +92,13 @@ def _lacks(connection: Connection, epoch: Epoch, tally: Tally) -> list[Lack]:
         for block in blocks
         if block[0] <= span[0] <= block[1]
     ]
+
+
+def _cause(tally: Tally) -> Cause:
+    """Say why a hole is one; which of several holes are those that were counted is not known."""
+    if tally.set_aside:
+        return Cause.SET_ASIDE
+    return Cause.NOT_YET_RECEIVED if tally.holes else Cause.LOST
 
 
 def _lack(span: Seqs, cause: Cause, times: dict[int, tuple[int, int]], block: Seqs) -> Lack:

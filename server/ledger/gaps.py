@@ -27,6 +27,7 @@ class Cause(StrEnum):
     WAITING = "waiting"  # received, and waits for an inventory
     REFUSED = "refused"  # received, and cannot be used
     LOST = "lost"  # the gateway no longer has it
+    SET_ASIDE = "set_aside"  # in a damaged file of the gateway, for a person to open
     GATEWAY_OFF = "gateway_off"  # no series of the gateway has anything
     UNEXPLAINED = "unexplained"  # other series of the gateway do
 

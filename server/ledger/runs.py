@@ -4,7 +4,7 @@ A run gives one fate to numbers that follow each other; runs never overlap and s
 number in no run is a hole: nothing of it has arrived.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,16 +12,21 @@ Span = tuple[int, int]
 
 
 class Fate(StrEnum):
-    """What became of a batch; `LOST` is what its gateway no longer has."""
+    """What became of a batch.
+
+    `LOST` is what its gateway no longer has, `CARRIED` what it sends under a newer epoch.
+    """
 
     STORED = "stored"
     REFUSED = "refused"
     WAITING = "waiting"
+    CARRIED = "carried"
     LOST = "lost"
 
 
-# A batch that was refused may be stored after a replay; one that is stored stays so.
-_STRENGTH = {Fate.LOST: 0, Fate.WAITING: 1, Fate.REFUSED: 2, Fate.STORED: 3}
+# A batch that was refused may be stored after a replay; one that is stored stays so. What came goes
+# before what a gateway says of it, and what it still has before what it once missed.
+_STRENGTH = {Fate.LOST: 0, Fate.CARRIED: 1, Fate.WAITING: 2, Fate.REFUSED: 3, Fate.STORED: 4}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,14 +38,23 @@ class Run:
     fate: Fate
 
 
-def place(runs: Sequence[Run], new: Run) -> list[Run]:
-    """Lay a run among others, in order: of two fates the stronger holds, neighbours are joined."""
-    laid = [new]
-    for run in runs:
-        if _STRENGTH[run.fate] >= _STRENGTH[new.fate]:
-            laid = [part for piece in laid for part in _without(piece, run)]
-    kept = [part for run in runs for part in _kept(run, laid)]
-    return _joined(sorted([*kept, *laid]))
+def place(runs: Sequence[Run], spans: Sequence[Span], fate: Fate) -> list[Run]:
+    """Lay spans of a fate among runs: of two fates the stronger holds, neighbours are joined.
+
+    Of both, none overlap and all are in order.
+    """
+    laid = yielding(runs, spans, fate)
+    kept = [run for run in runs if _STRENGTH[run.fate] >= _STRENGTH[fate]]
+    for weaker in [one for one in Fate if _STRENGTH[one] < _STRENGTH[fate]]:
+        of_it = [(run.first, run.last) for run in runs if run.fate is weaker]
+        kept += _runs(subtract(of_it, laid), weaker)
+    return _joined(sorted([*kept, *_runs(laid, fate)]))
+
+
+def yielding(runs: Sequence[Run], spans: Sequence[Span], fate: Fate) -> list[Span]:
+    """Give what of spans lies in holes, or in runs that give way to a fate."""
+    strong = [run for run in runs if _STRENGTH[run.fate] >= _STRENGTH[fate]]
+    return subtract(spans, [(run.first, run.last) for run in strong])
 
 
 def subtract(spans: Sequence[Span], runs: Sequence[Span]) -> list[Span]:
@@ -89,14 +103,8 @@ def head(spans: Sequence[Span], limit: int) -> list[Span]:
     return out
 
 
-def _kept(run: Run, laid: Sequence[Run]) -> Iterator[Run]:
-    for first, last in subtract([(run.first, run.last)], [(one.first, one.last) for one in laid]):
-        yield Run(first, last, run.fate)
-
-
-def _without(run: Run, other: Run) -> Iterator[Run]:
-    for first, last in subtract([(run.first, run.last)], [(other.first, other.last)]):
-        yield Run(first, last, run.fate)
+def _runs(spans: Sequence[Span], fate: Fate) -> list[Run]:
+    return [Run(first, last, fate) for first, last in spans]
 
 
 def _joined(runs: Sequence[Run]) -> list[Run]:

@@ -15,6 +15,7 @@ _WORDS = {
     Cause.WAITING: "waiting for an inventory",
     Cause.REFUSED: "refused",
     Cause.LOST: "lost",
+    Cause.SET_ASIDE: "in the damaged file that its gateway set aside",
     Cause.GATEWAY_OFF: "gateway off or cut off",
     Cause.UNEXPLAINED: "not explained: the gateway's other series are there",
 }
@@ -22,16 +23,18 @@ _WORDS = {
 
 def completeness(tallies: Sequence[Tally]) -> str:
     """Say how complete outboxes have arrived: "99.97 %, 3 holes, 1 lost"; counts are of batches."""
-    sealed = sum(one.sealed for one in tallies)
-    if not sealed:
+    if not any(one.sealed for one in tallies):
         return "nothing sealed yet"
+    expected = sum(one.expected for one in tallies)
     counts = {
         "hole": sum(one.holes for one in tallies),
         "lost": sum(one.lost for one in tallies),
         "refused": sum(one.refused for one in tallies),
         "waiting": sum(one.waiting for one in tallies),
+        "in a file set aside": sum(one.set_aside for one in tallies),
+        "carried over": sum(one.carried for one in tallies),
     }
-    parts = [_share(percent(sum(one.stored for one in tallies), sealed))]
+    parts = [_share(percent(sum(one.stored for one in tallies), expected))]
     for word, number in counts.items():
         if number:
             plural = "s" if word == "hole" and number > 1 else ""
@@ -45,7 +48,8 @@ def lines(account: Account) -> Iterator[str]:
     yield f"{account.gateway}: {completeness(tallies)}"
     for outbox in account.outboxes:
         tally = outbox.tally
-        yield f"  outbox {tally.epoch}: {completeness([tally])} ({tally.sealed} batches sealed)"
+        name = f"{tally.epoch} (closed)" if tally.closed else tally.epoch
+        yield f"  outbox {name}: {completeness([tally])} ({tally.sealed} batches sealed)"
         yield from (f"    {_lack(one)}" for one in outbox.lacks[:_MAX_LACKS])
         yield from _more(len(outbox.lacks) - _MAX_LACKS, "    ")
     if account.series:

@@ -1,6 +1,7 @@
 """Reads how complete each outbox of a gateway has arrived, and which numbers have not."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select
@@ -9,7 +10,16 @@ from server.db.tables import gateway_epoch, ledger_range
 from server.ledger.book import Epoch
 from server.ledger.runs import Fate, Span
 
+# Of how many outboxes the newest are looked at.
+MAX_EPOCHS = 8
+
 _AT = ledger_range.c
+# Of those first heard of together, the one in use is the newest.
+_NEWEST_FIRST = (
+    gateway_epoch.c.first_seen_at.desc(),
+    gateway_epoch.c.closed,
+    gateway_epoch.c.epoch,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,7 @@ class Tally:
     unconfirmed: int
     reported_lost: int
     fates: dict[Fate, int] = field(default_factory=dict)
+    closed: bool = False
 
     @property
     def stored(self) -> int:
@@ -43,6 +54,11 @@ class Tally:
         return self.fates.get(Fate.WAITING, 0)
 
     @property
+    def carried(self) -> int:
+        """Batches that have not arrived, and whose readings go on under a newer epoch."""
+        return self.fates.get(Fate.CARRIED, 0)
+
+    @property
     def unaccounted(self) -> int:
         """Numbers of which nothing is known but that they are sealed."""
         return self.sealed - sum(self.fates.values())
@@ -55,17 +71,36 @@ class Tally:
     @property
     def holes(self) -> int:
         """Batches that have not arrived and still may."""
-        return self.unaccounted - self._unnamed_lost
+        return 0 if self.closed else self.unaccounted - self._unnamed_lost
+
+    @property
+    def set_aside(self) -> int:
+        """Batches that have not arrived, and lie in a file that only a person opens any more."""
+        return self.unaccounted - self._unnamed_lost if self.closed else 0
+
+    @property
+    def expected(self) -> int:
+        """Batches that are sealed and were not carried over: those count where they went."""
+        return self.sealed - self.carried
 
     @property
     def completeness(self) -> float:
-        """Share of the sealed batches that is stored, in percent, rounded down to hundredths."""
-        return percent(self.stored, self.sealed)
+        """Share of the batches expected that is stored, in percent, rounded down to hundredths."""
+        return percent(self.stored, self.expected)
 
     @property
     def has_unsent_holes(self) -> bool:
         """Tell whether more is missing than what the gateway knows that it has yet to send."""
-        return self.unaccounted + self.waiting > self.unconfirmed
+        return not self.closed and self.unaccounted + self.waiting > self.unconfirmed
+
+    @property
+    def unheard_of(self) -> int:
+        """Count what its gateway must be holding for unconfirmed though it is settled here.
+
+        The mirror of the above: less is missing than what the gateway knows that it has yet to
+        send, so at least the difference has arrived. 0 while more may be missing.
+        """
+        return 0 if self.closed else max(0, self.unconfirmed - self.unaccounted - self.waiting)
 
     @property
     def _named_lost(self) -> int:
@@ -81,8 +116,17 @@ def percent(part: int, whole: int) -> float:
     return math.floor(part * 10_000 / whole) / 100 if whole else 100.0
 
 
-def read_tallies(connection: Connection, gateway: str) -> list[Tally]:
-    """Read all outbox files of a gateway, the newest first."""
+def read_tallies(
+    connection: Connection, gateway: str, epochs: Sequence[str] | None = None
+) -> list[Tally]:
+    """Read the outbox files of a gateway that are named, else the last ones; the newest first."""
+    if epochs is None:
+        epochs = newest_epochs(connection, gateway, MAX_EPOCHS)
+    rows = connection.execute(
+        select(gateway_epoch)
+        .where(gateway_epoch.c.gateway == gateway, gateway_epoch.c.epoch.in_(epochs))
+        .order_by(*_NEWEST_FIRST)
+    ).all()
     sums = connection.execute(
         select(
             _AT.epoch,
@@ -90,13 +134,8 @@ def read_tallies(connection: Connection, gateway: str) -> list[Tally]:
             func.sum(_AT.last - _AT.first + 1).label("batches"),
             func.max(_AT.last).label("highest"),
         )
-        .where(_AT.gateway == gateway)
+        .where(_AT.gateway == gateway, _AT.epoch.in_(epochs))
         .group_by(_AT.epoch, _AT.fate)
-    ).all()
-    rows = connection.execute(
-        select(gateway_epoch)
-        .where(gateway_epoch.c.gateway == gateway)
-        .order_by(gateway_epoch.c.first_seen_at.desc(), gateway_epoch.c.epoch)
     ).all()
     return [
         Tally(
@@ -107,9 +146,21 @@ def read_tallies(connection: Connection, gateway: str) -> list[Tally]:
             unconfirmed=row.unconfirmed,
             reported_lost=row.lost,
             fates={Fate(one.fate): int(one.batches) for one in sums if one.epoch == row.epoch},
+            closed=row.closed,
         )
         for row in rows
     ]
+
+
+def newest_epochs(connection: Connection, gateway: str, limit: int) -> list[str]:
+    """Name the outbox files of a gateway, the newest first."""
+    rows = connection.execute(
+        select(gateway_epoch.c.epoch)
+        .where(gateway_epoch.c.gateway == gateway)
+        .order_by(*_NEWEST_FIRST)
+        .limit(limit)
+    )
+    return list(rows.scalars())
 
 
 def read_holes(connection: Connection, epoch: Epoch, sealed: int, limit: int) -> list[Span]:
@@ -139,3 +190,14 @@ def read_spans(connection: Connection, epoch: Epoch, fate: Fate, limit: int) -> 
         .limit(limit)
     )
     return [(row.first, row.last) for row in rows]
+
+
+def read_newest_spans(connection: Connection, epoch: Epoch, fate: Fate, limit: int) -> list[Span]:
+    """List the ranges of one fate with the highest numbers, at most `limit`, in order."""
+    rows = connection.execute(
+        select(_AT.first, _AT.last)
+        .where(_AT.gateway == epoch.gateway, _AT.epoch == epoch.name, _AT.fate == fate.value)
+        .order_by(_AT.first.desc())
+        .limit(limit)
+    ).all()
+    return [(row.first, row.last) for row in reversed(rows)]

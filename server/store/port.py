@@ -63,6 +63,14 @@ class Store(Protocol):
         """
         ...
 
+    def replace(self, connection: Connection, columns: Columns) -> None:
+        """Write each observation and its reason, in the place of what is there; no key twice."""
+        ...
+
+    def remove(self, connection: Connection, datastream_id: Int32s, time_ms: Int64s) -> None:
+        """Take out the observations with these keys, and their reasons."""
+        ...
+
     def read_range(
         self, connection: Connection, datastream_id: int, from_ms: int, to_ms: int, limit: int
     ) -> Range:

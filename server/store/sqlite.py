@@ -3,13 +3,19 @@
 import numpy as np
 from sqlalchemy import Connection, text
 
-from server.store.port import Columns, Range
+from server.store.port import Columns, Int32s, Int64s, Range
 
 # ON CONFLICT, not INSERT OR IGNORE: the latter also swallows violations of NOT NULL.
 _APPEND = """
 INSERT INTO observation (time, value, datastream_id, quality) VALUES (?, ?, ?, ?)
 ON CONFLICT DO NOTHING
 """
+_REPLACE = """
+INSERT INTO observation (time, value, datastream_id, quality) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET value = excluded.value, quality = excluded.quality
+"""
+_REMOVE = "DELETE FROM observation WHERE datastream_id = ? AND time = ?"
+_REMOVE_NOTE = "DELETE FROM observation_note WHERE datastream_id = ? AND time = ?"
 # A note belongs to a missing value: none is kept where a value had been stored before.
 _NOTE = """
 INSERT INTO observation_note (datastream_id, time, reason)
@@ -30,19 +36,29 @@ class SqliteStore:
         """Add what is not there yet; return how many that were."""
         if not len(columns):
             return 0
-        rows = zip(
-            columns.time_ms.tolist(),
-            columns.value.tolist(),  # the driver writes NaN as NULL
-            columns.datastream_id.tolist(),
-            columns.quality.tolist(),
-            strict=True,
-        )
         before = _changes(connection)
-        connection.exec_driver_sql(_APPEND, list(rows))
+        connection.exec_driver_sql(_APPEND, _rows(columns))
         added = _changes(connection) - before
         if columns.reasons:
             connection.exec_driver_sql(_NOTE, _notes(columns))
         return added
+
+    def replace(self, connection: Connection, columns: Columns) -> None:
+        """Write observations over what is there; see the port."""
+        if not len(columns):
+            return
+        connection.exec_driver_sql(_REMOVE_NOTE, _keys(columns.datastream_id, columns.time_ms))
+        connection.exec_driver_sql(_REPLACE, _rows(columns))
+        if columns.reasons:
+            connection.exec_driver_sql(_NOTE, _notes(columns))
+
+    def remove(self, connection: Connection, datastream_id: Int32s, time_ms: Int64s) -> None:
+        """Take observations out; see the port."""
+        if not len(time_ms):
+            return
+        keys = _keys(datastream_id, time_ms)
+        connection.exec_driver_sql(_REMOVE_NOTE, keys)
+        connection.exec_driver_sql(_REMOVE, keys)
 
     def read_range(
         self, connection: Connection, datastream_id: int, from_ms: int, to_ms: int, limit: int
@@ -62,6 +78,22 @@ class SqliteStore:
 
 def _changes(connection: Connection) -> int:
     return int(connection.exec_driver_sql("SELECT total_changes()").scalar_one())
+
+
+def _rows(columns: Columns) -> list[tuple[int, float, int, int]]:
+    return list(
+        zip(
+            columns.time_ms.tolist(),
+            columns.value.tolist(),  # the driver writes NaN as NULL
+            columns.datastream_id.tolist(),
+            columns.quality.tolist(),
+            strict=True,
+        )
+    )
+
+
+def _keys(datastream_id: Int32s, time_ms: Int64s) -> list[tuple[int, int]]:
+    return list(zip(datastream_id.tolist(), time_ms.tolist(), strict=True))
 
 
 def _notes(columns: Columns) -> list[tuple[str, int, int]]:

@@ -11,7 +11,7 @@ import psycopg
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from server.store.port import Columns, Range
+from server.store.port import Columns, Int32s, Int64s, Range
 
 # PostgreSQL 17 manual, COPY, "Binary Format": signature, flags and header extension; then for each
 # row the number of fields and each field after its length, big-endian; at the end, -1.
@@ -60,6 +60,22 @@ INSERT INTO observation (time, value, datastream_id, quality)
 SELECT time, NULLIF(value, 'NaN'), datastream_id, quality FROM staged_observation
 ON CONFLICT DO NOTHING
 """
+_REPLACE = """
+INSERT INTO observation (time, value, datastream_id, quality)
+SELECT time, NULLIF(value, 'NaN'), datastream_id, quality FROM staged_observation
+ON CONFLICT (datastream_id, time) DO UPDATE SET value = EXCLUDED.value, quality = EXCLUDED.quality
+"""
+_REMOVE_STAGED_NOTES = """
+DELETE FROM observation_note n USING staged_observation s
+WHERE n.datastream_id = s.datastream_id AND n.time = s.time
+"""
+_REMOVE = """
+DELETE FROM {table} o
+USING unnest(%s::integer[], %s::bigint[]) AS k (datastream_id, time_ms)
+WHERE o.datastream_id = k.datastream_id
+  AND o.time = timestamptz '1970-01-01 00:00Z' + k.time_ms * interval '1 millisecond'
+"""
+_REMOVES = tuple(_REMOVE.format(table=table) for table in ("observation_note", "observation"))
 _EMPTY = "TRUNCATE staged_observation"
 # A note belongs to a missing value: none is kept where a value had been stored before.
 _NOTES = """
@@ -90,17 +106,32 @@ class TimescaleStore:
         if not len(columns):
             return 0
         with _cursor(connection) as cursor:
-            cursor.execute(_STAGING)
-            with cursor.copy(_COPY_IN) as copy:
-                copy.write(_HEADER)
-                copy.write(_rows(columns).tobytes())
-                copy.write(_TRAILER)
+            _stage(cursor, columns)
             cursor.execute(_INSERT)
             added = cursor.rowcount
             cursor.execute(_EMPTY)
             if columns.reasons:
                 cursor.execute(_NOTES, _notes(columns))
         return added
+
+    def replace(self, connection: Connection, columns: Columns) -> None:
+        """Write observations over what is there; see the port."""
+        if not len(columns):
+            return
+        with _cursor(connection) as cursor:
+            _stage(cursor, columns)
+            cursor.execute(_REMOVE_STAGED_NOTES)
+            cursor.execute(_REPLACE)
+            cursor.execute(_EMPTY)
+            if columns.reasons:
+                cursor.execute(_NOTES, _notes(columns))
+
+    def remove(self, connection: Connection, datastream_id: Int32s, time_ms: Int64s) -> None:
+        """Take observations out; see the port."""
+        keys = (datastream_id.tolist(), time_ms.tolist())
+        with _cursor(connection) as cursor:
+            for statement in _REMOVES:
+                cursor.execute(statement.encode(), keys)
 
     def read_range(
         self, connection: Connection, datastream_id: int, from_ms: int, to_ms: int, limit: int
@@ -124,6 +155,14 @@ def _cursor(connection: Connection) -> psycopg.Cursor[tuple[Any, ...]]:
     if not isinstance(driver, psycopg.Connection):
         raise TypeError("this store needs a psycopg connection")
     return driver.cursor()
+
+
+def _stage(cursor: psycopg.Cursor[tuple[Any, ...]], columns: Columns) -> None:
+    cursor.execute(_STAGING)
+    with cursor.copy(_COPY_IN) as copy:
+        copy.write(_HEADER)
+        copy.write(_rows(columns).tobytes())
+        copy.write(_TRAILER)
 
 
 def _rows(columns: Columns) -> NDArray[np.void]:

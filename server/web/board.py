@@ -17,9 +17,12 @@ from wire.properties import PROPERTIES
 STALE_INTERVALS = 3
 # What a gateway gathers before it sends, unless told otherwise.
 GATHERING_MS = 60_000
-# A gateway says how it is every 60 s; one not heard for this long may have lost its line without
-# the broker having noticed.
+# A gateway says how it is every 60 s, or as it tells; one not heard for this long, nor for so many
+# of its own heartbeats, may have lost its line without the broker having noticed.
 GATEWAY_SILENT_MS = 5 * 60_000
+SILENT_HEARTBEATS = 2.5
+# Gateways do not all come back at the same moment.
+RETURN_MS = 5 * 60_000
 _PROPERTY_ORDER = {key: index for index, key in enumerate(PROPERTIES)}
 
 
@@ -175,9 +178,12 @@ def state_of(latest: Latest, now: int) -> State:
 
 
 def gateway_state(gateway: Gateway, now: int) -> str:
-    """Judge a gateway at an instant: online, offline, silent or unknown."""
-    heard = gateway.status_at
-    if gateway.state == "online" and heard is not None and now - heard > GATEWAY_SILENT_MS:
+    """Judge a gateway at an instant: online, offline, resting, silent or unknown."""
+    heard, status = gateway.status_at, gateway.status
+    if gateway.state == "offline" and status.rests_until is not None:
+        return "resting" if now <= status.rests_until + RETURN_MS else "offline"
+    patience_ms = max(GATEWAY_SILENT_MS, SILENT_HEARTBEATS * 1000 * (status.heartbeat_s or 0))
+    if gateway.state == "online" and heard is not None and now - heard > patience_ms:
         return "silent"
     return gateway.state
 

@@ -16,7 +16,7 @@ from server.api.edge import DatastreamId, Services, ServicesDep
 from server.api.instants import iso
 from server.api.problems import ProblemError
 from server.api.schemas import Datastream
-from server.web import board, sentences
+from server.web import board, carry, sentences
 from server.web.display import Display, age, display_for
 from server.web.headers import SecurityHeaders
 from server.web.plot import Plot, prepare
@@ -56,6 +56,7 @@ _templates = _environment()
 def install(app: FastAPI) -> None:
     """Add the pages, their files and the headers that keep them safe to the application."""
     app.include_router(router)
+    app.include_router(carry.router)
     app.mount("/static", StaticFiles(directory=_FOLDER / "static"), name="static")
     app.add_middleware(SecurityHeaders)
 

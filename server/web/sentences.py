@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from server.api.schemas import Gateway
 from server.web.board import WORDS, Board, State, Station, gateway_state
@@ -39,8 +40,11 @@ def station(one: Station) -> str:
 
 
 def gateway(one: Gateway, now: int) -> str:
-    """Say whether a gateway is online, without a full stop."""
+    """Say whether a gateway is online, and if it rests, until when; without a full stop."""
     state = gateway_state(one, now)
+    if state == "resting" and one.status.rests_until is not None:
+        until = datetime.fromtimestamp(one.status.rests_until / 1000, UTC)
+        return f"Gateway {one.id} rests until {until:%H:%M} UTC ({one.status.resting})"
     return f"Gateway {one.id} is {'not heard yet' if state == 'unknown' else state}"
 
 

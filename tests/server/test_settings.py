@@ -138,3 +138,20 @@ def test_the_example_has_every_key_and_explains_it():
             assert f"{section}.{key}" in documented
             at = next(i for i, one in enumerate(lines) if re.match(rf"{key} = ", one))
             assert lines[at - 1].startswith("# ")
+
+
+def test_the_journal_is_packed_after_a_week_and_kept_for_ten_years():
+    journal = load(None, NOTHING, {}).journal
+
+    assert (journal.pack_after_days, journal.keep_days) == (7, 3650)
+
+
+def test_a_number_of_days_of_no_use_is_named_with_its_line(written):
+    path = written("[journal]\npack_after_days = 7\nkeep_days = -1\n")
+
+    with pytest.raises(ConfigError) as caught:
+        load(path, NOTHING, {})
+
+    assert str(caught.value).startswith(f"{path}:3: ")
+    assert "keep_days" in str(caught.value)
+    assert ">= 0" in str(caught.value)

@@ -52,13 +52,18 @@ class LedgerOutbox(BaseModel):
     summary: str
     first_seen_at: Instant
     reported_at: Instant | None = Field(description="When the gateway last spoke of it")
-    completeness: float = Field(description="Stored of sealed, percent, rounded down to hundredths")
+    completeness: float = Field(
+        description="Stored of what is sealed and was not carried over, percent, rounded down"
+    )
     sealed: int
     stored: int
     holes: int = Field(description="Sealed and not received; what may still come")
     refused: int
     waiting: int = Field(description="Received, and waiting for an inventory")
     lost: int = Field(description="What the gateway no longer has")
+    closed: bool = Field(description="Its file was damaged and set aside; a newer outbox goes on")
+    carried: int = Field(description="Not received, but its readings go on in a newer outbox")
+    set_aside: int = Field(description="Not received; what may be in the file that was set aside")
     unconfirmed: int = Field(description="What the gateway says that it has yet to see confirmed")
     lacks: list[LedgerLack] = Field(description="Up to 50 of each cause, lowest numbers first")
 
@@ -100,6 +105,9 @@ def _outbox(outbox: Outbox) -> LedgerOutbox:
         refused=tally.refused,
         waiting=tally.waiting,
         lost=tally.lost,
+        closed=tally.closed,
+        carried=tally.carried,
+        set_aside=tally.set_aside,
         unconfirmed=tally.unconfirmed,
         lacks=[
             LedgerLack(

@@ -1,6 +1,7 @@
 """A filled database of each kind, served once for all tests that only read."""
 
 import secrets
+import zlib
 from collections.abc import Iterator
 
 import psycopg
@@ -71,9 +72,13 @@ def _series(catalog: Catalog) -> None:
 
 
 def _journal(catalog: Catalog) -> None:
-    """Three stored batches, then a refused one, then one of another gateway that waits."""
+    """Three stored batches, the first of them packed, then a refused one, then one of another gateway that waits."""
     for seq in (1, 2, 3):
-        catalog.journal(epoch="e0123456", seq=seq, observations=5, first_time=NOW, last_time=NOW)
+        entry = catalog.journal(
+            epoch="e0123456", seq=seq, observations=5, first_time=NOW, last_time=NOW
+        )
+        if seq == 1:
+            catalog.pack(entry, zlib.compress(b"the first batch"))
     catalog.journal(epoch="e0123456", seq=4, status="refused", reason="unknown unit 'furlong'")
     catalog.journal(gateway="quiet", epoch="e7654321", seq=1, status="waiting")
 

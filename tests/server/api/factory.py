@@ -3,9 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, insert, select, update
 
+from server.archive import block
 from server.db import tables as t
 from server.db.engine import writing
 from wire.properties import PROPERTIES
@@ -137,6 +139,18 @@ class Catalog:
             "status": "stored",
         }
         return self._insert(t.journal, **(row | values))
+
+    def pack(self, entry: int, payload: bytes) -> None:
+        """Move the payload of an entry into a block."""
+        digest = sha256(payload).digest()
+        data = block.pack([block.Slot(entry, payload, digest)])
+        where = {"gateway": "kubuqi-dune", "last_received_at": NOW}
+        block_id = self._insert(t.journal_block, data=data, **where)
+        self.connection.execute(
+            update(t.journal)
+            .where(t.journal.c.id == entry)
+            .values(payload=b"", digest=digest, block_id=block_id, packed_size=len(payload))
+        )
 
     def _property(self, key: str) -> int:
         column = t.observed_property.c

@@ -40,6 +40,7 @@ def test_every_operation_is_there(document):
         "list_journal",
         "read_journal_payload",
         "read_ledger",
+        "import_file",
         "follow_live",
         "read_health",
         "read_readiness",

@@ -1,5 +1,8 @@
 """What became of each batch, and its bytes."""
 
+import zlib
+from hashlib import sha256
+
 
 def test_the_newest_entry_comes_first(api):
     items = api.get("/api/v1/journal")["items"]
@@ -54,6 +57,16 @@ def test_a_payload_is_given_as_it_came_and_never_rendered(api):
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-disposition"].startswith("attachment")
+
+
+def test_a_packed_batch_is_given_as_it_came(api):
+    """Whoever reads it need not know where it lies; its size is that of what came."""
+    entry = api.get("/api/v1/journal", status="stored")["items"][-1]
+    answer = api.client.get(entry["payload"])
+
+    assert answer.content == zlib.compress(b"the first batch")
+    assert entry["size"] == len(answer.content)
+    assert entry["digest"] == sha256(answer.content).hexdigest()
 
 
 def test_an_unknown_entry_has_no_payload(api):

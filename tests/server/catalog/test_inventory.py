@@ -225,3 +225,14 @@ def test_a_derived_series_cannot_become_a_measured_one(catalog, inventory, serie
 
     with pytest.raises(ContractError, match="is derived by the server and cannot become measured"):
         catalog.apply(inventory(sensor={"model": "some probe"}, datastreams=[measured]))
+
+
+def test_what_the_catalogue_derives_no_longer_is_not_computed_any_more(catalog, inventory):
+    """The series and what is stored in it stay; a model that derives it brings it back."""
+    transforms = []
+    for at, model in enumerate(["METER TEROS 12", "some probe", "METER TEROS 12"]):
+        catalog.apply(inventory(sensor={"model": model}), NOW + at)
+        rows = dict(catalog.rows("datastream", "name", "transform"))
+        transforms.append(rows["dune-1/soil-10cm/vwc"])
+
+    assert transforms == ["teros12-mineral/1", None, "teros12-mineral/1"]

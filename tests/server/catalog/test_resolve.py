@@ -45,3 +45,18 @@ def test_a_gateway_has_only_its_own(catalog, inventory):
     catalog.apply(inventory())
 
     assert load(catalog, "gw-b") == {}
+
+
+def test_the_model_announced_last_counts_though_its_date_is_older(catalog, inventory):
+    """It was set up long ago, as the inventory says, and is announced again only now."""
+    catalog.apply(inventory(sensor={"model": "some probe"}))
+    catalog.apply(inventory(sensors=[], datastreams=[]), NOW + 1000)
+    catalog.apply(inventory(sensor={"installed": "2020-05-01"}), NOW + 2000)
+
+    assert load(catalog)[RAW].span == (1500.0, 5000.0)
+
+
+def test_a_series_knows_what_stands_for_no_value(catalog, inventory):
+    catalog.apply(inventory())
+
+    assert (-9999.0, "measurement compromised") in load(catalog)[RAW].no_values

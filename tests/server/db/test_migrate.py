@@ -110,7 +110,10 @@ def test_the_ledger_is_filled_from_the_journal(fresh):
         same = {"gateway": "dune", "topic": "t", "epoch": "a1b2c3d4", "received_at": 1000}
         connection.execute(metadata.tables["journal"].insert(), [row | same for row in rows])
         connection.execute(text("DROP INDEX ix_journal_gateway"))
-        for name in ("ledger_range", "gateway_epoch"):
+        connection.execute(text("DROP INDEX ix_journal_block"))
+        for name in ("retained", "block_id", "packed_size"):
+            connection.execute(text(f"ALTER TABLE journal DROP COLUMN {name}"))
+        for name in ("ledger_range", "gateway_epoch", "journal_block"):
             connection.execute(text(f"DROP TABLE {name}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
 

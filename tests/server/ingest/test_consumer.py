@@ -188,3 +188,27 @@ def test_a_delivery_of_a_connection_that_ended_is_not_acknowledged(
     consumer.acknowledge(got[0].delivery)
 
     assert not ended.is_set()
+
+
+def test_a_broker_that_knows_no_session_of_ours_is_noted_once(consume, mosquitto, wait_until):
+    """At the first contact and after a wipe; not when the session was kept."""
+
+    def connected():
+        consumer, _ = consume()
+        wait_until(lambda: consumer.is_connected)
+        return consumer
+
+    first = connected()
+    news = [first.take_new_session(), first.take_new_session()]
+    first.stop()
+    second = connected()
+    news.append(second.take_new_session())
+    mosquitto.kill()
+    for file in mosquitto.folder.glob("mosquitto.db*"):
+        file.unlink()
+    wait_until(lambda: not second.is_connected)
+    mosquitto.start()
+    wait_until(lambda: second.is_connected)
+    news.append(second.take_new_session())
+
+    assert news == [True, False, False, True]

@@ -1,5 +1,7 @@
 """What ingest writes into the ledger, and what it finds missing there."""
 
+from hashlib import sha256
+
 import pytest
 from sqlalchemy import delete, select
 
@@ -7,7 +9,7 @@ from server.db.engine import writing
 from server.db.tables import journal, ledger_range
 from server.ledger.tally import read_tallies
 from wire import messages, topics
-from wire.messages import MAX_RESENT, CommandResult, OutboxFigures, Status
+from wire.messages import MAX_RESENT, CommandResult, OutboxFigures, Status, block_digest
 
 GATEWAY, EPOCH = "kubuqi-dune", "a1b2c3d4"
 
@@ -133,3 +135,56 @@ def test_of_many_outboxes_the_first_sixteen_with_a_proper_name_are_kept(take_on_
 
     assert outcome.status == "stored"
     assert {one.epoch.name for one in outcome.wanted} == {f"{n:08}" for n in range(16)}
+
+
+def test_an_older_gateway_that_knows_no_such_command_changes_nothing(take_on_sqlite, station):
+    """Asked to send all again it says that another outbox is in use; a comparison it knows not."""
+    take = take_on_sqlite
+    take(status(station, sealed=5, unconfirmed=5))
+    outcomes = take(
+        result(station, ok=False, reason="another outbox is in use"),
+        result(station, ok=False, kind="compare", reason="this gateway knows no command"),
+        result(station, epoch="", again=3),
+    )
+
+    assert [one.status for one in outcomes] == 3 * ["stored"]
+    assert ranges(take) == []
+
+
+def compared(station, take, *seqs, more=False):
+    """The answer of a gateway that counts some batches as unconfirmed, each a block."""
+    digests = {seq: sha256(station.readings(seq, ["2000"]).payload).digest() for seq in seqs}
+    blocks = [(seq, seq, block_digest([digests[seq]])) for seq in seqs]
+    (outcome,) = take(result(station, kind="compare", epoch=EPOCH, blocks=blocks, more=more))
+    return outcome.same
+
+
+def test_what_is_stored_and_counted_as_unconfirmed_is_compared(take, station):
+    take(station.announce(), *(station.readings(seq, ["2000"]) for seq in (1, 2, 3, 4, 7)))
+    take(station.readings(8, ["2001"]))
+
+    (outcome,) = take(status(station, sealed=8, unconfirmed=5))
+    (few,) = take(status(station, sealed=8, unconfirmed=2))
+
+    (asked,) = outcome.comparable
+    assert (asked.epoch.name, asked.excess, asked.spans) == (EPOCH, 3, [(1, 4), (7, 8)])
+    assert few.comparable == []
+    same = compared(station, take, 1, 2, 8)
+    assert (same.spans, same.rest) == ([(1, 1), (2, 2)], [])
+    assert compared(station, take, 8) is None
+
+
+def test_behind_the_batches_that_were_named_one_goes_on(take_on_sqlite, station):
+    take = take_on_sqlite
+    take(station.announce(), *(station.readings(seq, ["2000"]) for seq in (1, 2, 3, 4, 7)))
+
+    assert compared(station, take, 1, 2, more=True).rest == [(3, 4), (7, 7)]
+
+
+def test_a_closed_outbox_is_neither_asked_for_nor_compared(take, station):
+    take(station.announce(), station.readings(1, ["2000"]))
+
+    (outcome,) = take(status(station, sealed=9, unconfirmed=9, closed=True, carried=[(1, 9)]))
+
+    assert (outcome.wanted, outcome.comparable) == ([], [])
+    assert ranges(take) == [(1, 1, "stored"), (2, 9, "carried")]

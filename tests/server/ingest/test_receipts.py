@@ -89,8 +89,8 @@ def test_at_the_end_all_are_sent():
     for one in (batch(2), batch(1, epoch="newcard1"), batch(1, "gw-b")):
         receipts.add_stored(one)
 
-    assert len(receipts.take_all()) == 3
-    assert receipts.take_all() == []
+    assert len(receipts.take_all(0.0)) == 3
+    assert receipts.take_all(0.0) == []
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 24)), max_size=40))

@@ -23,6 +23,9 @@ class RecordedWire:
         self.said = []
         self.look = look
 
+    def take_new_session(self):
+        return False
+
     def acknowledge(self, delivery):
         self.said.append(("acknowledge", delivery.packet_id, self.look()))
 
@@ -64,6 +67,21 @@ def test_the_broker_hears_nothing_before_the_commit(worker, station, take_on_sql
         ("acknowledge", 2, 2),
         ("publish", "saxaul/1/kubuqi-dune/receipt", 2),
     ]
+
+
+def test_a_live_message_is_not_kept_waiting_by_the_backlog_of_another_gateway(
+    worker, station, wait_until
+):
+    wire = RecordedWire()
+    for number in range(1, 51):
+        worker.offer(sent(station.readings(number, ["2000"]), number))
+    live = station.message("saxaul/1/kubuqi-control/status", b'{"state": "online"}')
+    worker.offer(sent(live, 51))
+
+    worker.start(wire)
+    wait_until(lambda: len([one for one in wire.said if one[0] == "acknowledge"]) == 51)
+
+    assert [number for word, number, _ in wire.said if word == "acknowledge"][:3] == [1, 51, 2]
 
 
 def test_a_message_that_cannot_even_be_journalled_is_dropped_and_the_next_is_taken(

@@ -3,6 +3,8 @@
 import pytest
 from sqlalchemy import event
 
+from server.db.engine import writing
+from server.ledger import book
 from server.ledger import series as reading
 from server.ledger.account import read_account, read_gateways
 from server.ledger.gaps import Cause
@@ -11,6 +13,8 @@ from server.ledger.series import Span
 from server.ledger.tally import Tally
 from server.store.engines import store_for
 from tests.server.api.factory import HOUR, MINUTE, NOW
+from tests.server.ledger.conftest import DUNE
+from wire.messages import OutboxFigures
 
 START = NOW - HOUR
 
@@ -134,8 +138,27 @@ def test_observations_are_found_by_their_primary_key(account_of, filled):
     assert [step for step in walked if "journal" in step or "observation" in step] == []
 
 
-def tally(sealed=10_000, **fates):
-    return Tally("a1b2c3d4", 0, 0, sealed, 0, 0, fates)
+def test_what_lies_in_a_file_that_was_set_aside_is_told_so(account_of, filled):
+    """Batch 9 goes on under a newer epoch; nobody will send batch 10, and a gap may be in it."""
+    closed = OutboxFigures(epoch=DUNE.name, sealed=10, closed=True, carried=[(9, 9)])
+    with writing(filled) as connection:
+        book.note_figures(connection, DUNE, closed, NOW, retained=False)
+    account = account_of()
+    (outbox,) = account.outboxes
+
+    assert (outbox.lacks[0].first, outbox.lacks[0].last) == (10, 10)
+    assert outbox.lacks[0].cause is Cause.SET_ASIDE
+    assert gaps(account, "dune-1/soil/vwc_raw")[-1] == (50, 55, Cause.SET_ASIDE)
+    summary = "66.66 %, 1 lost, 1 refused, 1 in a file set aside, 1 carried over"
+    assert list(lines(account))[:3] == [
+        f"kubuqi-dune: {summary}",
+        f"  outbox a1b2c3d4 (closed): {summary} (10 batches sealed)",
+        "    in the damaged file that its gateway set aside: 10, from 2026-11-20 06:44",
+    ]
+
+
+def tally(sealed=10_000, closed=False, **fates):
+    return Tally("a1b2c3d4", 0, 0, sealed, 0, 0, fates, closed)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +169,10 @@ def tally(sealed=10_000, **fates):
         ([tally(stored=9_996, lost=1)], "99.96 %, 3 holes, 1 lost"),
         ([tally(stored=9_999)], "99.99 %, 1 hole"),
         ([tally(10, stored=5), tally(10, stored=7, refused=2, waiting=1)], "60.00 %, 5 holes, 2 refused, 1 waiting"),
+        ([tally(10, stored=5), tally(10, stored=7, carried=3)], "70.58 %, 5 holes, 3 carried over"),
+        ([tally(10, stored=7, carried=3, closed=True)], "100 %, 3 carried over"),
+        ([tally(9, stored=7, lost=1, closed=True)], "77.77 %, 1 lost, 1 in a file set aside"),
+        ([tally(4, carried=4, closed=True)], "100 %, 4 carried over"),
     ],
 )  # fmt: skip
 def test_completeness_is_one_sentence(tallies, sentence):

@@ -180,3 +180,92 @@ def test_an_epoch_is_first_seen_once(connection):
 )
 def test_a_share_is_rounded_down(part, whole, expected):
     assert percent(part, whole) == expected
+
+
+def close(connection, carried=(), at_ms=NOW, **figures):
+    report(connection, at_ms, closed=True, carried=list(carried), **figures)
+
+
+def test_what_was_carried_over_fills_the_holes_of_a_closed_epoch(connection):
+    note(connection, Fate.STORED, 1, 2, 5)
+    note(connection, Fate.REFUSED, 6)
+    note(connection, Fate.WAITING, 7)
+
+    close(connection, [(2, 8)], sealed=9)
+
+    assert rows(connection) == [
+        (1, 2, "stored"),
+        (3, 4, "carried"),
+        (5, 5, "stored"),
+        (6, 6, "refused"),
+        (7, 7, "waiting"),
+        (8, 8, "carried"),
+    ]
+
+
+def test_the_same_word_again_changes_nothing(connection):
+    note(connection, Fate.STORED, 1, 4)
+    close(connection, [(2, 3), (6, 8)], sealed=9)
+    before = rows(connection)
+    close(connection, [(2, 3), (6, 8)], NOW + 60_000, sealed=9)
+
+    assert rows(connection) == before == [
+        (1, 1, "stored"), (2, 3, "carried"), (4, 4, "stored"), (6, 8, "carried")
+    ]  # fmt: skip
+
+
+def test_a_carried_batch_that_arrives_late_is_stored(connection):
+    close(connection, [(1, 3)], sealed=3)
+    note(connection, Fate.STORED, 2)
+
+    assert rows(connection) == [(1, 1, "carried"), (2, 2, "stored"), (3, 3, "carried")]
+
+
+def test_what_an_outbox_could_not_name_and_a_salvage_found_is_not_lost(connection):
+    report(connection, sealed=6)
+    book.note_gone(connection, DUNE, [(2, 5)])
+    close(connection, [(3, 4)], sealed=6)
+    book.note_gone(connection, DUNE, [(1, 6)])
+
+    assert rows(connection) == [(1, 2, "lost"), (3, 4, "carried"), (5, 6, "lost")]
+
+
+def test_nothing_is_carried_that_was_never_sealed_or_of_an_open_epoch(connection):
+    report(connection, sealed=4, carried=[(1, 4)])
+    opened = rows(connection)
+    close(connection, [(3, 900)], sealed=4)
+
+    assert (opened, rows(connection)) == ([], [(3, 4, "carried")])
+
+
+def test_ranges_that_are_none_are_passed_over(connection):
+    close(connection, [(9, 2), (2, 3)], sealed=9)
+
+    assert rows(connection) == [(2, 3, "carried")]
+
+
+def test_a_closed_epoch_waits_for_nothing_and_says_where_the_rest_lies(connection):
+    note(connection, Fate.STORED, 1, 2, 3, 4)
+    close(connection, [(5, 6)], sealed=10, unconfirmed=2, lost=1)
+
+    found = tally(connection)
+
+    assert (found.holes, found.has_unsent_holes) == (0, False)
+    assert (found.carried, found.lost, found.set_aside) == (2, 1, 3)
+    assert (found.expected, found.completeness) == (8, 50.0)
+
+
+def test_an_epoch_that_its_gateway_uses_again_is_open_again(connection):
+    close(connection, sealed=3)
+    report(connection, NOW + 1, sealed=3)
+
+    assert (tally(connection).holes, tally(connection).set_aside) == (3, 0)
+
+
+def test_of_a_hacked_up_ledger_only_so_much_is_looked_through_at_once(connection, monkeypatch):
+    monkeypatch.setattr(book, "MAX_LOOKED_THROUGH", 3)
+    note(connection, Fate.STORED, 2, 4, 6, 8)
+
+    close(connection, [(1, 9)], sealed=9)
+
+    assert rows(connection)[-3:] == [(5, 5, "carried"), (6, 6, "stored"), (8, 8, "stored")]

@@ -174,3 +174,59 @@ def test_the_table_is_a_dictionary_in_which_the_first_word_stands(engine, parts)
     for datastream_id in (1, 2, 3):
         wanted = [(key[1], *model[key]) for key in sorted(model) if key[0] == datastream_id]
         assert read(engine, datastream_id) == wanted
+
+
+# ---------------------------------------------------------------- what a replay does
+
+
+def notes(engine):
+    with engine.connect() as connection:
+        return read_reasons(connection, 1, 0, MAX_TIME_MS)
+
+
+def replace(engine, rows, reasons=None):
+    with writing(engine) as connection:
+        store_for(engine).replace(connection, columns(rows, reasons))
+
+
+def test_replacing_writes_over_what_is_there_and_adds_what_is_not(engine):
+    append(engine, [(1, 1000, 1.0, 1), (1, 2000, 2.0, 1), (2, 1000, 9.0, 1)])
+
+    replace(engine, [(1, 1000, 1.5, 3), (1, 3000, 3.0, 1)])
+
+    assert read(engine) == [(1000, 1.5, 3), (2000, 2.0, 1), (3000, 3.0, 1)]
+    assert read(engine, datastream_id=2) == [(1000, 9.0, 1)]
+
+
+def test_replacing_takes_reasons_along(engine):
+    """One is new, one another, one no longer true."""
+    old = [(1, 1000, 1.0, 1), (1, 2000, None, 9), (1, 3000, None, 9), (1, 4000, None, 9)]
+    append(engine, old, {1: "timeout", 2: "timeout", 3: "timeout"})
+
+    new = [(1, 1000, None, 9), (1, 2000, None, 9), (1, 3000, 3.0, 1)]
+    replace(engine, new, {0: "probe fault", 1: "no answer"})
+
+    assert notes(engine) == {1000: "probe fault", 2000: "no answer", 4000: "timeout"}
+
+
+def test_removing_takes_out_the_keys_named_and_their_reasons(engine):
+    rows = [(1, 1000, None, 9), (1, 2000, None, 9), (2, 1000, 2.0, 1)]
+    append(engine, rows, {0: "timeout", 1: "timeout"})
+
+    with writing(engine) as connection:
+        gone = columns([(1, 1000, None, 9)])
+        store_for(engine).remove(connection, gone.datastream_id, gone.time_ms)
+
+    assert (read(engine), notes(engine)) == ([(2000, None, 9)], {2000: "timeout"})
+    assert read(engine, datastream_id=2) == [(1000, 2.0, 1)]
+
+
+def test_nothing_is_replaced_or_removed_for_nothing(engine):
+    append(engine, [(1, 1000, 1.0, 1)])
+    nothing = columns([])
+
+    replace(engine, [])
+    with writing(engine) as connection:
+        store_for(engine).remove(connection, nothing.datastream_id, nothing.time_ms)
+
+    assert read(engine) == [(1000, 1.0, 1)]

@@ -173,7 +173,12 @@ def test_a_site_shows_the_gateways_that_serve_it():
         ({}, "online"),
         ({"status_at": NOW - 5 * 60_000}, "online"),
         ({"status_at": NOW - 5 * 60_000 - 1}, "silent"),
+        ({"status_at": NOW - 30 * 60_000, "status": GatewayStatus(heartbeat_s=900)}, "online"),
+        ({"status_at": NOW - 38 * 60_000, "status": GatewayStatus(heartbeat_s=900)}, "silent"),
         ({"state": "offline", "status_at": NOW - 9_000_000}, "offline"),
+        ({"state": "offline", "status": GatewayStatus(rests_until=NOW + 9_000_000)}, "resting"),
+        ({"state": "offline", "status": GatewayStatus(rests_until=NOW - 60_000)}, "resting"),
+        ({"state": "offline", "status": GatewayStatus(rests_until=NOW - 9_000_000)}, "offline"),
         ({"state": "unknown", "status_at": None}, "unknown"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from server.api.schemas import Gateway
 from server.web import sentences
 from server.web.board import Board, Instrument, Reading, SiteBoard, State, Station
 from server.web.display import display_for
@@ -52,3 +53,14 @@ def test_the_overview_counts_stations_and_names_the_silent(stations, sentence):
 )
 def test_a_station_counts_its_values_by_state(states, sentence):
     assert sentences.station(station("A", *states)) == sentence
+
+
+def test_a_gateway_that_rests_says_why_and_until_when():
+    until = 1_795_158_000_000  # 2026-11-20T07:00:00Z
+    status = {"resting": "outside the hours for sending", "rests_until": until}
+    row = {"id": "g1", "state": "offline", "status_at": until - 3_600_000, "status": status}
+    rest = {"inventory_rev": 1, "inventory_at": None, "first_seen_at": 0, "sites": []}
+
+    said = sentences.gateway(Gateway.model_validate(row | rest), until - 60_000)
+
+    assert said == "Gateway g1 rests until 07:00 UTC (outside the hours for sending)"

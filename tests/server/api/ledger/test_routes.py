@@ -29,6 +29,7 @@ def test_outboxes_are_counted_in_batches(api):
     counts = {key: outbox[key] for key in ("sealed", "stored", "holes", "refused", "lost")}
     assert counts == {"sealed": 5, "stored": 3, "holes": 1, "refused": 1, "lost": 0}
     assert (outbox["summary"], outbox["completeness"]) == ("60.00 %, 1 hole, 1 refused", 60.0)
+    assert (outbox["closed"], outbox["carried"], outbox["set_aside"]) == (False, 0, 0)
     assert [(one["first"], one["last"], one["cause"]) for one in outbox["lacks"]] == [
         (5, 5, "not_yet_received"),
         (4, 4, "refused"),

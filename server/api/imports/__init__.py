@@ -1,0 +1,1 @@
+"""Carried files at the HTTP edge."""

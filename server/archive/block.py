@@ -1,0 +1,112 @@
+"""A block: many payloads of one gateway, compressed together. Pure.
+
+Layout: bz2 of a 4-byte big-endian length, a JSON head of three lists (ids, sizes, zlib levels), and
+the contents one after the other. A zlib-compressed payload stands there as plain text, with the
+level that makes the same bytes of it again; level -1 marks one that stands there as it came.
+"""
+
+import bz2
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Annotated
+
+import msgspec
+
+AS_IT_CAME = -1
+
+# The contract's level first, then what other encoders use.
+_LEVELS = (9, 6, 1)
+# Above this a payload is left alone: no batch that is accepted is larger.
+_MAX_PLAIN_BYTES = 4 * 1024 * 1024
+_HEAD_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A payload read back. `is_whole` tells that nothing was cut from it when it came.
+
+    Its bytes are those that came; only when this Python's zlib compresses otherwise than the one
+    that packed it are they another compression of the same content.
+    """
+
+    payload: bytes
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A payload to be packed: its journal id, its bytes, and the SHA-256 of what came."""
+
+    id: int
+    payload: bytes
+    digest: bytes
+
+
+class _Head(msgspec.Struct, array_like=True):
+    ids: list[int]
+    sizes: list[Annotated[int, msgspec.Meta(ge=0)]]
+    levels: list[Annotated[int, msgspec.Meta(ge=AS_IT_CAME, le=9)]]
+
+
+def pack(slots: Sequence[Slot]) -> bytes:
+    """Compress payloads together."""
+    contents = [_content(slot) for slot in slots]
+    head = msgspec.json.encode(
+        _Head(
+            ids=[slot.id for slot in slots],
+            sizes=[len(content) for content, _ in contents],
+            levels=[level for _, level in contents],
+        )
+    )
+    body = b"".join(content for content, _ in contents)
+    return bz2.compress(len(head).to_bytes(_HEAD_BYTES) + head + body)
+
+
+def unpack(data: bytes, digests: Mapping[int, bytes]) -> Iterator[tuple[int, Kept]]:
+    """Read those payloads of a block whose digests are given, with their ids.
+
+    Raises ValueError (OSError from bz2 included) for what is no block.
+    """
+    plain = bz2.decompress(data)
+    start = _HEAD_BYTES + int.from_bytes(plain[:_HEAD_BYTES])
+    try:
+        head = msgspec.json.decode(plain[_HEAD_BYTES:start], type=_Head)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"no block of payloads: {error}") from None
+    for slot_id, size, level in zip(head.ids, head.sizes, head.levels, strict=True):
+        content, start = plain[start : start + size], start + size
+        if slot_id in digests:
+            yield slot_id, _kept(content, level, digests[slot_id])
+
+
+def keep(payload: bytes, digest: bytes) -> Kept:
+    """Describe a payload that was never packed."""
+    return Kept(payload, sha256(payload).digest() == digest)
+
+
+def _kept(content: bytes, level: int, digest: bytes) -> Kept:
+    if level == AS_IT_CAME:
+        return keep(content, digest)
+    # That it was whole was proved when it was packed, and bz2 checks what it gives back.
+    return Kept(zlib.compress(content, level), is_whole=True)
+
+
+def _content(slot: Slot) -> tuple[bytes, int]:
+    """Give what stands in the block for a payload: text and level if they prove to rebuild it."""
+    plain = _decompressed(slot.payload)
+    if plain is not None:
+        for level in _LEVELS:
+            if sha256(zlib.compress(plain, level)).digest() == slot.digest:
+                return plain, level
+    return slot.payload, AS_IT_CAME
+
+
+def _decompressed(payload: bytes) -> bytes | None:
+    stream = zlib.decompressobj()
+    try:
+        plain = stream.decompress(payload, _MAX_PLAIN_BYTES)
+    except zlib.error:
+        return None
+    return plain if stream.eof and not stream.unused_data else None

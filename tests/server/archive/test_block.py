@@ -1,0 +1,76 @@
+"""Blocks: every byte comes back as it came, whatever it was."""
+
+import zlib
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.archive.block import Kept, Slot, pack, unpack
+
+TEXT = b'{"v":1,"clock":"ntp","s":[{"n":"dune-1/soil-10cm/vwc_raw","d":[2500,1,-1]}]}'
+
+payloads = st.lists(
+    st.one_of(
+        st.binary(max_size=60),
+        st.tuples(st.binary(max_size=60), st.integers(0, 9)).map(lambda one: zlib.compress(*one)),
+        st.binary(max_size=20).map(lambda tail: zlib.compress(b"batch", 9) + tail),
+    ),
+    max_size=8,
+)
+
+
+def digest(payload):
+    return sha256(payload).digest()
+
+
+def packed(*payloads):
+    return pack([Slot(10 + at, one, digest(one)) for at, one in enumerate(payloads)])
+
+
+@given(payloads)
+def test_what_goes_in_comes_out(given_payloads):
+    digests = {10 + at: digest(one) for at, one in enumerate(given_payloads)}
+
+    found = dict(unpack(packed(*given_payloads), digests))
+
+    assert found == {10 + at: Kept(one, True) for at, one in enumerate(given_payloads)}
+
+
+def test_only_what_is_asked_for_is_given():
+    found = dict(unpack(packed(b"a", b"b", b"c"), {11: digest(b"b")}))
+
+    assert found == {11: Kept(b"b", True)}
+
+
+def test_bytes_that_cannot_be_rebuilt_stay_as_they_came():
+    """Another program's zlib made them: no level of ours gives the same bytes."""
+    foreign = zlib.compressobj(9, zlib.DEFLATED, 9)
+    payload = foreign.compress(TEXT) + foreign.flush()
+    assert all(zlib.compress(TEXT, level) != payload for level in range(10))
+
+    found = dict(unpack(packed(payload), {10: digest(payload)}))
+
+    assert found == {10: Kept(payload, True)}
+
+
+def test_what_was_cut_when_it_came_is_told_apart():
+    head = zlib.compress(TEXT, 9)[:20]
+    slot = Slot(10, head, digest(zlib.compress(TEXT, 9)))
+
+    assert dict(unpack(pack([slot]), {10: slot.digest})) == {10: Kept(head, False)}
+
+
+def test_many_batches_together_take_less_than_each_alone():
+    payloads = [
+        zlib.compress(TEXT.replace(b"2500", str(value).encode()), 9) for value in range(2000, 2200)
+    ]
+
+    assert len(packed(*payloads)) < sum(map(len, payloads)) / 10
+
+
+@pytest.mark.parametrize("data", [b"", b"no block", zlib.compress(b"x")])
+def test_what_is_no_block_is_refused(data):
+    with pytest.raises((ValueError, OSError)):
+        dict(unpack(data, {}))

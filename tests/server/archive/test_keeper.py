@@ -1,0 +1,180 @@
+"""The journal's upkeep: old payloads are packed, too old ones removed, and nothing else."""
+
+import pytest
+from sqlalchemy import text
+
+from server.archive.keeper import JournalKeeper, Policy, tend
+from server.archive.packing import MAX_BLOCK_ENTRIES, Due, pack_one
+from server.ingest.events import Status
+
+NOW_MS = 1_767_225_600_000
+DAY_MS = 86_400_000
+WEEK = Policy(pack_after_days=7, keep_days=0)
+
+
+def upkeep(archive, policy):
+    """Every step there is to do."""
+    steps = 0
+    while tend(archive.engine, policy, NOW_MS):
+        steps += 1
+        assert steps < 50
+    return steps
+
+
+def test_old_payloads_are_packed_and_read_as_before(archive):
+    entries = [archive.add(20, seq) for seq in range(1, 6)]
+    before = [archive.payload(entry) for entry in entries]
+
+    upkeep(archive, WEEK)
+
+    assert len(set(archive.blocks().values())) == 1
+    assert None not in archive.blocks().values()
+    assert [archive.payload(entry) for entry in entries] == before
+
+
+def test_packed_payloads_no_longer_take_room(archive):
+    entry = archive.add(20, 1)
+
+    upkeep(archive, WEEK)
+
+    with archive.engine.connect() as connection:
+        row = connection.execute(text("SELECT payload, packed_size FROM journal")).one()
+    assert (bytes(row.payload), row.packed_size) == (b"", len(archive.payload(entry)))
+
+
+def test_what_is_young_or_waits_or_is_in_force_is_left_alone(archive):
+    young = archive.add(6, 1)
+    waiting = archive.add(20, 2, status=Status.WAITING)
+    inventory = archive.add(20, None, kind="inventory", payload=b"{}")
+    refused = archive.add(20, 3, status=Status.REFUSED)
+    pack = archive.add(20, None, payload=b"[]")
+
+    upkeep(archive, WEEK)
+
+    unpacked = {entry for entry, block in archive.blocks().items() if block is None}
+    assert unpacked == {young, waiting, inventory}
+    assert {refused, pack}.isdisjoint(unpacked)
+
+
+def test_a_few_batches_wait_until_they_fill_a_block_or_a_week_has_passed(archive):
+    """One block of a week is much smaller than seven blocks of a day."""
+    archive.add(13.9, 1)
+    assert upkeep(archive, WEEK) == 0
+
+    archive.add(14.1, 2)
+
+    assert upkeep(archive, WEEK) == 1
+    assert len(set(archive.blocks().values())) == 1
+
+
+def test_a_full_block_does_not_wait(archive):
+    big = [archive.add(8, seq, payload=bytes([seq]) * 200_000) for seq in (1, 2)]
+
+    assert upkeep(archive, WEEK) == 1
+
+    assert [archive.blocks()[entry] is None for entry in big] == [False, True]
+    assert archive.payload(big[0]) == b"\x01" * 200_000
+
+
+def test_each_gateway_has_blocks_of_its_own(archive):
+    one, other = archive.add(20, 1), archive.add(20, 1, gateway="ridge")
+
+    upkeep(archive, WEEK)
+
+    assert archive.blocks()[one] != archive.blocks()[other]
+
+
+def test_packing_again_changes_nothing(archive):
+    archive.add(20, 1)
+    upkeep(archive, WEEK)
+
+    assert pack_one(archive.engine, Due(NOW_MS, NOW_MS)) == 0
+    assert archive.count_blocks() == 1
+
+
+def test_a_block_holds_no_more_than_a_few_thousand(archive, monkeypatch):
+    monkeypatch.setattr("server.archive.packing.MAX_BLOCK_ENTRIES", 3)
+    assert MAX_BLOCK_ENTRIES > 3
+    for seq in range(1, 8):
+        archive.add(20, seq)
+
+    assert upkeep(archive, WEEK) == 3
+
+
+# ---------------------------------------------------------------- retention
+
+
+def test_what_is_too_old_is_removed_packed_or_not(archive):
+    for seq in (1, 2):
+        archive.add(40, seq)
+    upkeep(archive, WEEK)
+    archive.add(40, 3)
+    young = archive.add(20, 4)
+
+    upkeep(archive, Policy(pack_after_days=7, keep_days=30))
+
+    assert archive.ids() == [young]
+    assert archive.count_blocks() == 1
+
+
+def test_waiting_batches_and_inventories_are_always_kept(archive):
+    kept = [
+        archive.add(400, 1, status=Status.WAITING),
+        archive.add(400, None, kind="inventory", payload=b"{}"),
+    ]
+    archive.add(400, 2, status=Status.REFUSED)
+    archive.add(400, None, kind="inventory", payload=b"{", status=Status.REFUSED)
+
+    upkeep(archive, Policy(pack_after_days=7, keep_days=30))
+
+    assert archive.ids() == kept
+
+
+def test_zero_days_keep_for_ever(archive):
+    entry = archive.add(30_000 - 10_000, 1)
+
+    upkeep(archive, WEEK)
+
+    assert archive.ids() == [entry]
+
+
+def test_a_block_lives_as_long_as_its_youngest_payload(archive):
+    old, young = archive.add(31, 1), archive.add(29, 2)
+    upkeep(archive, WEEK)
+
+    upkeep(archive, Policy(pack_after_days=7, keep_days=30))
+
+    assert archive.ids() == [old, young]
+
+
+# ---------------------------------------------------------------- the thread
+
+
+@pytest.fixture
+def keeper(archive):
+    made = JournalKeeper(archive.engine, WEEK, lambda: NOW_MS)
+    yield made
+    made.stop()
+
+
+def test_the_server_packs_by_itself(archive, keeper, poll):
+    entry = archive.add(20, 1)
+
+    keeper.start()
+
+    poll(lambda: archive.blocks()[entry] is not None)
+    assert keeper.error == ""
+
+
+def test_a_failure_is_told_and_stops_nothing(archive, keeper, poll):
+    archive.add(20, 1)
+    with archive.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE journal_block RENAME TO elsewhere"))
+
+    keeper.start()
+
+    try:
+        poll(lambda: "the journal is not packed" in keeper.error)
+    finally:
+        with archive.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE elsewhere RENAME TO journal_block"))

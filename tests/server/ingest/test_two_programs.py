@@ -1,0 +1,131 @@
+"""Two programs take in batches at once: an import beside the server, or two workers."""
+
+import threading
+
+import pytest
+from sqlalchemy import select
+
+from server.db.engine import writing
+from server.db.locks import lock_gateways
+from server.db.tables import journal, ledger_range
+from server.ingest.pipeline import Pipeline
+from server.ingest.worker import Backoff, Worker
+from server.store.engines import store_for
+from wire.catalogue import bundled
+
+NOW = 1_767_225_600_000
+BATCHES = range(1, 41)
+
+
+class SilentWire:
+    """Stands where the broker is, and hears nothing out."""
+
+    is_connected = True
+
+    def take_new_session(self):
+        return False
+
+    def acknowledge(self, delivery):
+        pass
+
+    def publish(self, topic, payload):
+        pass
+
+
+@pytest.fixture
+def workers(engine):
+    """Two of them on one database, not started."""
+    made = [
+        Worker(engine, Pipeline(store_for(engine), bundled()), lambda _: None, lambda: NOW,
+               Backoff(0.01, 0.02), lambda: None)
+        for _ in range(2)
+    ]  # fmt: skip
+    yield made
+    for worker in made:
+        worker.stop()
+
+
+def entries(engine):
+    with engine.connect() as connection:
+        found = select(journal.c.seq, journal.c.status).where(journal.c.seq.is_not(None))
+        return [tuple(row) for row in connection.execute(found.order_by(journal.c.seq))]
+
+
+def test_the_same_batches_offered_to_both_at_once_are_stored_once(
+    workers, engine, station, take, wait_until
+):
+    take(station.announce())
+    for worker in workers:
+        for seq in BATCHES:
+            worker.offer(station.readings(seq, ["2000"], at_ms=NOW - seq * 60_000))
+
+    for worker in workers:
+        worker.start(SilentWire())
+    wait_until(lambda: all(one.counts.stored == len(BATCHES) for one in workers), 60)
+
+    assert entries(engine) == [(seq, "stored") for seq in BATCHES]
+    with engine.connect() as connection:
+        runs = connection.execute(select(ledger_range.c.first, ledger_range.c.last)).all()
+    assert [tuple(run) for run in runs] == [(1, 40)]
+
+
+@pytest.mark.parametrize("engine", ["timescale"], indirect=True)
+def test_a_gateway_that_another_program_is_at_does_not_hold_up_the_others(
+    workers, engine, station, wait_until
+):
+    """What came before it in the group is committed; then it is waited for, holding nothing."""
+    worker, _ = workers
+    other = type(station)(gateway="kubuqi-edge")
+    busy = threading.Event()
+    done = threading.Event()
+
+    def carry():
+        with writing(engine) as connection:
+            lock_gateways(connection, [station.gateway])
+            busy.set()
+            done.wait(30)
+
+    thread = threading.Thread(target=carry)
+    thread.start()
+    assert busy.wait(10)
+    worker.offer(other.announce(other.inventory(gateway={"id": other.gateway})))
+    worker.offer(station.announce())
+    worker.start(SilentWire())
+    wait_until(lambda: worker.counts.stored == 1)
+    before = worker.counts.stored
+    done.set()
+    thread.join()
+    wait_until(lambda: worker.counts.stored == 2)
+
+    assert before == 1
+
+
+def test_a_name_that_another_program_announced_is_looked_up_again(take, engine, station):
+    """A batch is not put off because what one has read is older than the inventory."""
+    take(
+        station.announce(
+            station.inventory(datastreams=[station.series("dune-1/soil-10cm/vwc_raw", "{raw}")])
+        )
+    )
+    take(station.readings(1, ["2000"]))
+    type(take)(engine)(station.announce(station.inventory(rev=2)))
+
+    (outcome,) = take(station.readings(2, ["16.1"], name="dune-1/soil-10cm/soil_temperature"))
+
+    assert outcome.status == "stored"
+
+
+def test_a_name_that_nobody_announced_is_looked_up_once_a_transaction(
+    take_on_sqlite, station, monkeypatch
+):
+    """Else whoever sends such batches would have the catalog read again and again."""
+    take = take_on_sqlite
+    take(station.announce(), station.readings(1, ["2000"]))
+    read = []
+    load = Pipeline._named.__globals__["load_series"]
+    monkeypatch.setattr(
+        "server.ingest.pipeline.load_series", lambda *given: read.append(given) or load(*given)
+    )
+    take(*(station.readings(seq, ["1"], name="dune-1/soil-10cm/soil_ec") for seq in range(2, 20)))
+
+    assert len(read) == 1
