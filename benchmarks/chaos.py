@@ -1,168 +1,89 @@
-"""Does anything lose, double or change a reading? Random faults against the whole pipeline.
+"""Does anything lose, double or change a reading? Faults against the whole pipeline.
 
-Each run draws faults from its seed, strikes real processes with them for some seconds, heals,
-lets all outboxes drain, and compares them with the database reading by reading.
+Random faults and kills at named points, each time with an account of every reading; power cuts
+under the outbox; then how fast a week's backlog comes in, and what a month's costs in memory.
 """
 
-import argparse
 import json
 import signal
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from random import SystemRandom
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import product
 
-from benchmarks.chaos_suite.experiment import Outcome, perform
-from benchmarks.chaos_suite.rig import clean_up
-from benchmarks.chaos_suite.schedule import Profile, Schedule, draw
+from benchmarks.chaos_suite.parts import summary
+from benchmarks.chaos_suite.parts.memory import perform_memory
+from benchmarks.chaos_suite.parts.options import PROGRAM, Options, Part, parse
+from benchmarks.chaos_suite.parts.place import Services
+from benchmarks.chaos_suite.parts.points import chosen, perform_points
+from benchmarks.chaos_suite.parts.power_cuts import perform_power_cuts
+from benchmarks.chaos_suite.parts.progress import Telling, telling
+from benchmarks.chaos_suite.parts.recovery import perform_recoveries
+from benchmarks.chaos_suite.parts.result import Result
+from benchmarks.chaos_suite.parts.runs import perform_runs
+from benchmarks.chaos_suite.recovery.drain import LastFault
 from deploy.errors import SetupError
-from deploy.local_postgres import LocalPostgres
-from deploy.postgres_install import need
+from gateway import logs
 
 NAME = "chaos"
-BOTH = "both"
-_REPORT = "outcome.txt"
+HELD, NOT_HELD, MEND, INTERRUPTED = 0, 1, 2, 130
+
+PERFORM: Mapping[Part, Callable[[Options, Services], Iterator[Result]]] = {
+    Part.RUNS: perform_runs,
+    Part.POINTS: perform_points,
+    Part.POWER_CUTS: perform_power_cuts,
+    Part.RECOVERY: perform_recoveries,
+    Part.MEMORY: perform_memory,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run; 0 when every promise was kept, 1 when not, 2 for what a person can mend."""
-    options = _parse(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    schedules = plan(options.seed, options.runs, options.profile, options.seconds)
-    _say(f"seed {options.seed}")
-    try:
-        outcomes = list(_perform_all(schedules, keep=options.keep))
-    except SetupError as error:
-        _say(f"bin/bench {NAME}: {error}")
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    held = all(one.held for one in outcomes)
-    told = {"name": NAME, "figures": figures(outcomes), "held": held}
-    print(json.dumps(told) if options.json else _table(outcomes))
-    return 0 if held else 1
+    """Run; 0 when every promise was kept, 1 when not, 2 for what a person can mend.
 
-
-def plan(seed: int, runs: int, profile: str, seconds: float) -> list[Schedule]:
-    """Draw the schedules; run k has seed + k, so that it can be repeated alone.
-
-    With "both" an even seed means the embedded profile, an odd one the full.
+    130 when interrupted; what is known by then is printed all the same, as not held.
     """
-    alternating = (Profile.EMBEDDED, Profile.FULL)
-    return [
-        draw(one, alternating[one % 2] if profile == BOTH else Profile(profile), seconds)
-        for one in range(seed, seed + runs)
-    ]
+    options = parse(arguments)
+    logs.configure("warning")  # the outboxes that are made in this process
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with telling() as tells:
+        try:
+            tells.say(f"seed {options.seed}")
+            _perform(options, tells)
+        except SetupError as error:
+            tells.say(f"{PROGRAM}: {error}")
+            return MEND
+        except KeyboardInterrupt:
+            _print(options, tells.results, held=False)
+            return INTERRUPTED
+        for broken in summary.broken_limits(summary.figures(tells.results)):
+            tells.say(f"NOT HELD: {broken}")
+    held = summary.has_held(tells.results)
+    _print(options, tells.results, held=held)
+    return HELD if held else NOT_HELD
 
 
-def figures(outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """Sum the counts; of times and memory take the most. Live delay is not measured here."""
-    verdicts = [one.verdict for one in outcomes]
-    return {
-        "runs": len(outcomes),
-        "sent": sum(one.sent for one in verdicts),
-        "stored": sum(one.stored for one in verdicts),
-        "lost": sum(one.lost for one in verdicts),
-        "duplicated": sum(one.duplicated for one in verdicts),
-        "wrong": sum(one.wrong for one in verdicts),
-        "backlog_s": round(max((one.backlog_s for one in outcomes), default=0.0), 2),
-        "gateway_growth_mb": round(max((one.growth_mb for one in outcomes), default=0.0), 2),
-    }
+def _perform(options: Options, tells: Telling) -> None:
+    with closing(Services()) as services:
+        for part in options.parts:
+            tells.follow(part, _total(part, options), PERFORM[part](options, services))
 
 
-def _perform_all(schedules: Sequence[Schedule], *, keep: bool) -> Iterator[Outcome]:
-    with _database_server(schedules) as postgres:
-        for schedule in schedules:
-            yield _perform(schedule, postgres, keep=keep)
+def _total(part: Part, options: Options) -> int:
+    """Tell how many results a part will give; raises SetupError for a point that is none."""
+    match part:
+        case Part.RUNS:
+            return options.runs
+        case Part.POINTS:
+            return len(chosen(options))
+        case Part.RECOVERY:
+            return len(list(product(options.profiles, LastFault)))
+    return 1
 
 
-@contextmanager
-def _database_server(schedules: Sequence[Schedule]) -> Iterator[LocalPostgres | None]:
-    """Start a database server if a run needs one; durable, for runs kill it."""
-    if all(one.profile is Profile.EMBEDDED for one in schedules):
-        yield None
-        return
-    install = need()
-    server = LocalPostgres(install.scratch_folder(), install)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
-
-
-def _perform(schedule: Schedule, postgres: LocalPostgres | None, *, keep: bool) -> Outcome:
-    folder = Path(tempfile.mkdtemp(prefix=f"saxaul-chaos-{schedule.seed}-"))
-    try:
-        outcome = perform(schedule, folder, postgres)
-    except KeyboardInterrupt:
-        clean_up(folder)
-        raise
-    _say(_line(outcome))
-    if outcome.held and not keep:
-        clean_up(folder)
-    else:
-        _say(report(outcome, folder))
-        (folder / _REPORT).write_text(report(outcome, folder) + "\n", encoding="utf-8")
-    return outcome
-
-
-def report(outcome: Outcome, folder: Path) -> str:
-    """Say what went wrong in a run, what was done to it, and how to repeat it."""
-    schedule = outcome.schedule
-    again = f"--seed {schedule.seed} --runs 1 --profile {schedule.profile}"
-    return "\n".join(
-        (
-            *(f"  {one}" for one in (*outcome.verdict.examples, *outcome.complaints)),
-            "  faults, in seconds after the start:",
-            *(f"  {one}" for one in outcome.diary),
-            f"  kept: {folder}",
-            f"  repeat: bin/bench {NAME} {again} --seconds {schedule.seconds:g}",
-        )
-    )
-
-
-def _line(outcome: Outcome) -> str:
-    schedule = outcome.schedule
-    word = "held" if outcome.held else "NOT HELD"
-    return (
-        f"run {schedule.seed} {schedule.profile}: {len(schedule.faults)} faults, {outcome.verdict},"
-        f" backlog {outcome.backlog_s:.1f} s, growth {outcome.growth_mb:.1f} MB: {word}"
-    )
-
-
-def _table(outcomes: Sequence[Outcome]) -> str:
-    return " ".join(f"{key} {value:g}" for key, value in figures(outcomes).items())
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog=f"bin/bench {NAME}", description=__doc__)
-    add = parser.add_argument
-    add("--runs", type=int, default=10, metavar="N", help="default: %(default)s")
-    add(
-        "--seed",
-        type=int,
-        default=SystemRandom().randrange(10**6),
-        metavar="S",
-        help="seed of the first run; the next ones count on (default: by chance)",
-    )
-    add("--profile", choices=[*Profile, BOTH], default=BOTH, help="default: alternating")
-    add(
-        "--seconds",
-        type=float,
-        default=8.0,
-        metavar="S",
-        help="how long faults strike in each run (default: %(default)s)",
-    )
-    add("--keep", action="store_true", help="keep the folders of runs that held, too")
-    add("--json", action="store_true", help="print one JSON line on standard output")
-    return parser.parse_args(arguments)
+def _print(options: Options, results: Sequence[Result], *, held: bool) -> None:
+    figures = summary.figures(results)
+    told = {"name": NAME, "figures": figures, "held": held}
+    print(json.dumps(told) if options.json else summary.table(figures))
 
 
 if __name__ == "__main__":

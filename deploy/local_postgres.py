@@ -86,12 +86,18 @@ class LocalPostgres:
             f"PostgreSQL did not start in {self.folder}:\n{self.child.tail() if self.child else ''}"
         )
 
-    def create_database(self, name: str) -> str:
-        """Make a database unless it is there; gives its address."""
+    def inside(self, path: Path) -> str:
+        """Tell what something in the server's folder is called where the server runs."""
+        place = _place(self.install, self.folder)
+        return f"{place.folder}/{path.relative_to(self.folder)}"
+
+    def create_database(self, name: str, tablespace: str = "") -> str:
+        """Make a database unless it is there; gives its address. "" is the usual tablespace."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
             if known.fetchone() is None:
-                connection.execute(f'CREATE DATABASE "{name}"'.encode())
+                where = f'TABLESPACE "{tablespace}"' if tablespace else ""
+                connection.execute(f'CREATE DATABASE "{name}" {where}'.encode())
         return self.database_url(name)
 
     def stop(self) -> None:

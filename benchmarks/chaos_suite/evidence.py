@@ -11,12 +11,15 @@ from typing import NamedTuple
 
 import psycopg
 
-from benchmarks.chaos_suite.hostile import Victim
 from wire import batch as codec
 
+_EPOCH = "SELECT value FROM meta WHERE key = 'epoch'"
+_LOST = "SELECT json_extract(value, '$.observations') FROM meta WHERE key = 'lost'"
 _PENDING = "SELECT datastream, wall_ms, value FROM pending"
 _BATCHES = "SELECT seq, state, body FROM batch JOIN payload USING (seq) ORDER BY seq"
-_CONFIRMED = "SELECT seq, body FROM batch JOIN payload USING (seq) WHERE state = 'stored'"
+_JOURNALLED = """
+SELECT gateway, epoch, seq FROM journal WHERE status = 'stored' AND epoch IS NOT NULL
+"""
 _OBSERVATIONS = """
 SELECT d.gateway_id, d.name, {time}, o.value
 FROM observation o JOIN datastream d ON d.id = o.datastream_id WHERE d.source_id IS NULL
@@ -49,35 +52,58 @@ class Database:
     stored_twice: Sequence[str]
 
 
-def read_outbox(path: Path) -> list[Kept]:
-    """Read all that an outbox keeps; no gateway may be using it."""
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """What an outbox file holds: state and bytes of each batch, and what is in none yet.
+
+    `lost` is how many observations it says it has given up for its budget.
+    """
+
+    epoch: str
+    batches: Mapping[int, tuple[str, bytes]]
+    pending: Sequence[Kept]
+    lost: int
+
+
+def open_outbox(path: Path) -> Outbox:
+    """Read an outbox file; no gateway may be using it."""
     with closing(sqlite3.connect(path)) as db:
+        ((epoch,),) = db.execute(_EPOCH).fetchall()
         pending = [
             Kept(name, time_ms, None if value is None else Decimal(value), "not yet in a batch")
             for name, time_ms, value in db.execute(_PENDING)
         ]
-        return [*_sealed(db.execute(_BATCHES)), *pending]
+        batches = {seq: (state, bytes(body)) for seq, state, body in db.execute(_BATCHES)}
+        lost = sum(count for (count,) in db.execute(_LOST))
+        return Outbox(epoch, batches, pending, lost)
 
 
-def _sealed(rows: Iterable[tuple[int, str, bytes]]) -> Iterator[Kept]:
-    for seq, state, body in rows:
+def read_outbox(path: Path) -> list[Kept]:
+    """Read all that an outbox keeps; no gateway may be using it."""
+    outbox = open_outbox(path)
+    return [*sealed(outbox.batches), *outbox.pending]
+
+
+def sealed(batches: Mapping[int, tuple[str, bytes]]) -> Iterator[Kept]:
+    """Unpack batches, given by number with their state and bytes."""
+    for seq, (state, body) in batches.items():
         for series in codec.decode(body).series:
             for sample in series.samples():
                 yield Kept(series.name, sample.time_ms, sample.value, f"batch {seq}, {state}")
 
 
-def read_victim(gateway: str, path: Path) -> Victim | None:
-    """Learn from a gateway's outbox, also while it runs; None while that cannot be read."""
-    uri = f"{path.absolute().as_uri()}?mode=ro"
+def read_stored_batches(url: str) -> set[tuple[str, str, int]] | None:
+    """Read gateway, epoch and number of each stored batch; None while that cannot be read."""
     try:
-        with closing(sqlite3.connect(uri, uri=True, timeout=0.2)) as db:
-            ((epoch,),) = db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchall()
-            confirmed = [(seq, bytes(body)) for seq, body in db.execute(_CONFIRMED)]
-    except (sqlite3.Error, ValueError):
+        if url.startswith("sqlite:///"):
+            uri = f"{Path(url.removeprefix('sqlite:///')).absolute().as_uri()}?mode=ro"
+            with closing(sqlite3.connect(uri, uri=True, timeout=2)) as db:
+                return set(db.execute(_JOURNALLED))
+        with psycopg.connect(url, connect_timeout=2) as connection:
+            rows = connection.execute(_JOURNALLED.encode()).fetchall()
+            return {(gateway, epoch, seq) for gateway, epoch, seq in rows}
+    except (sqlite3.Error, psycopg.OperationalError):
         return None
-    bodies = [body for _, body in confirmed]
-    names = sorted({one.name for body in bodies for one in codec.decode(body).series})
-    return Victim(gateway, epoch, names, confirmed)
 
 
 def read_database(url: str) -> Database | None:

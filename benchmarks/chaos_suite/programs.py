@@ -39,6 +39,7 @@ class Programs:
 
     now_s: Callable[[], float]
     complaints: list[str] = field(default_factory=list)
+    _excused: set[str] = field(default_factory=set)
     _all: dict[str, Program] = field(default_factory=dict)
 
     def start(self, name: str, child: Child) -> None:
@@ -60,6 +61,15 @@ class Programs:
             if one.child.is_running:
                 yield name, one.child.pid
 
+    def pid_of(self, name: str) -> int | None:
+        """Tell the process id of a program; None when it does not run."""
+        child = self._all[name].child
+        return child.pid if child.is_running else None
+
+    def is_down(self, name: str) -> bool:
+        """Tell whether a fault holds a program down."""
+        return self._all[name].down
+
     # ------------------------------------------------------------ faults
 
     def kill(self, name: str) -> None:
@@ -67,7 +77,7 @@ class Programs:
         one = self._all[name]
         one.down, one.stalled = True, False
         if one.child.is_running:
-            for pid in _family(one.child.pid)[1:]:
+            for pid in family(one.child.pid)[1:]:
                 _send(pid, signal.SIGKILL)
             one.child.kill()
 
@@ -92,16 +102,20 @@ class Programs:
         one = self._all[name]
         if one.child.is_running:
             one.stalled = True
-            for pid in _family(one.child.pid):
+            for pid in family(one.child.pid):
                 _send(pid, signal.SIGSTOP)
 
     def resume(self, name: str) -> None:
         """Let a stalled program go on."""
         one = self._all[name]
         if one.stalled and one.child.is_running:
-            for pid in _family(one.child.pid):
+            for pid in family(one.child.pid):
                 _send(pid, signal.SIGCONT)
         one.stalled = False
+
+    def excuse(self, name: str) -> None:
+        """Do not complain from now on when a program ends by itself; it is started again."""
+        self._excused.add(name)
 
     # ------------------------------------------------------------ in between, and after
 
@@ -144,7 +158,7 @@ class Programs:
             self._all.pop(name)
 
     def _judge(self, name: str, child: Child) -> None:
-        if child.exit_code() != _MENDABLE:
+        if child.exit_code() != _MENDABLE and name not in self._excused:
             self._complain(name, child)
 
     def _complain(self, name: str, child: Child) -> None:
@@ -152,7 +166,7 @@ class Programs:
         self.complaints.append(f"{name} ended with exit code {child.exit_code()}: {said}")
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """Give a process and all its descendants, parents first."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():

@@ -6,7 +6,7 @@ Together they speak all four kinds of line; each gateway has a polled sensor and
 from deploy.demo.plan import Pace
 from deploy.demo.sites import TEROS, Bus, Device, Station
 
-PACE = Pace(interval_s=2, batch_every_s=1)
+PACE = Pace(interval_s=2, batch_every_s=1, heartbeat_s=2)
 
 STATIONS = (
     Station(

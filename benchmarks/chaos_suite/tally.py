@@ -6,13 +6,15 @@ sensor said is asked of the simulator's truth, for sensors that are polled.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from benchmarks.chaos_suite.evidence import Database, Kept
-from benchmarks.chaos_suite.hostile import FORGED_BEFORE_MS
 from deploy.demo.check import Verdict
 from deploy.demo.check.facts import Answer, Sensor
 
+# Forged batches carry instants before 2001-09-09, so that they can be told from readings.
+FORGED_BEFORE_MS = 1_000_000_000_000
 # A poll begins at its slot; its answer may be held up by as much as something is stalled.
 _EARLY_MS, _LATE_MS = 20, 15_000
 
@@ -22,11 +24,16 @@ def compare(
     database: Database,
     sensors: Iterable[Sensor],
     answers: Iterable[Answer],
+    steps_ms: Mapping[str, Sequence[int]] | None = None,
 ) -> Verdict:
-    """Account for every reading in the gateways' outboxes, and for all the database has of them."""
+    """Account for every reading in the gateways' outboxes, and for all the database has of them.
+
+    `steps_ms`: by how much the wall clock was wrong at times, for gateways told to believe it.
+    """
     verdict = Verdict()
-    said = _Said(sensors, answers)
+    told = _said(sensors, answers)
     for gateway, kept in outboxes.items():
+        said = replace(told, steps_ms=(0, *(steps_ms or {}).get(gateway, ())))
         readings = _by_identity(kept)
         for name, by_time in readings.items():
             series = database.stored.get((gateway, name), {})
@@ -75,25 +82,32 @@ def _find_invented(gateway: str, readings: _Readings, database: Database, verdic
                     verdict.count_invented(name, time_ms, series[time_ms])
 
 
+@dataclass(frozen=True, slots=True)
 class _Said:
-    """What polled sensors said, and when."""
+    """What polled sensors said, and when; `steps_ms` are the errors of the clock in the end."""
 
-    def __init__(self, sensors: Iterable[Sensor], answers: Iterable[Answer]) -> None:
-        self._polled = {one.name for one in sensors if not one.is_talker}
-        self._answers: dict[tuple[str, Decimal], list[int]] = defaultdict(list)
-        for answer in answers:
-            for key, value in answer.values.items():
-                self._answers[f"{answer.device}/{key}", value].append(answer.at_ms)
+    polled: Collection[str]
+    answers: Mapping[tuple[str, Decimal], Sequence[int]]
+    steps_ms: Sequence[int] = (0,)
 
     def explains(self, one: Kept) -> bool:
         """Tell whether a value is one that its sensor gave when asked at that time."""
         sensor = one.datastream.rpartition("/")[0]
-        if one.value is None or sensor not in self._polled:
+        if one.value is None or sensor not in self.polled:
             return True
         return any(
-            one.time_ms - _EARLY_MS <= at_ms <= one.time_ms + _LATE_MS
-            for at_ms in self._answers.get((one.datastream, one.value), ())
+            one.time_ms - _EARLY_MS <= at_ms + step_ms <= one.time_ms + _LATE_MS
+            for at_ms in self.answers.get((one.datastream, one.value), ())
+            for step_ms in self.steps_ms
         )
+
+
+def _said(sensors: Iterable[Sensor], answers: Iterable[Answer]) -> _Said:
+    found: dict[tuple[str, Decimal], list[int]] = defaultdict(list)
+    for answer in answers:
+        for key, value in answer.values.items():
+            found[f"{answer.device}/{key}", value].append(answer.at_ms)
+    return _Said({one.name for one in sensors if not one.is_talker}, found)
 
 
 def _equal(expected: Decimal | None, got: float | None) -> bool:

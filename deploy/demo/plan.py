@@ -1,6 +1,6 @@
 """The demo's stations written out: the simulator's scenario, gateway and server configurations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ SEED = 20260901
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often sensors are read, and how often readings are sealed into a batch; seconds."""
+    """How often sensors are read, readings sealed into a batch, and figures told; seconds."""
 
     interval_s: float = INTERVAL_S
     batch_every_s: float = BATCH_EVERY_S
+    heartbeat_s: float = 60
 
 
 DEMO_PACE = Pace()
@@ -100,9 +101,15 @@ def scenario_text(
     return dumps(told)
 
 
-def gateway_text(station: Station, layout: Layout, mqtt_port: int, pace: Pace = DEMO_PACE) -> str:
-    """Write a gateway's configuration."""
-    told = {
+def gateway_text(
+    station: Station,
+    layout: Layout,
+    mqtt_port: int,
+    pace: Pace = DEMO_PACE,
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+) -> str:
+    """Write a gateway's configuration; `changes` go before it, section by section."""
+    told: dict[str, Any] = {
         "gateway": {
             "id": station.gateway,
             "site": station.site,
@@ -110,7 +117,12 @@ def gateway_text(station: Station, layout: Layout, mqtt_port: int, pace: Pace = 
         },
         # The demo believes this machine's clock, whatever keeps it.
         "clock": {"trust": "assume"},
-        "uplink": {"host": "127.0.0.1", "port": mqtt_port, "batch_every_s": pace.batch_every_s},
+        "uplink": {
+            "host": "127.0.0.1",
+            "port": mqtt_port,
+            "batch_every_s": pace.batch_every_s,
+            "heartbeat_s": pace.heartbeat_s,
+        },
         "thing": [
             {
                 "id": station.thing,
@@ -122,6 +134,8 @@ def gateway_text(station: Station, layout: Layout, mqtt_port: int, pace: Pace = 
         ],
         "bus": [_gateway_bus(station, bus, layout, pace) for bus in station.buses],
     }
+    for section, values in (changes or {}).items():
+        told[section] = {**told.get(section, {}), **values}
     return dumps(told)
 
 
@@ -148,16 +162,20 @@ def _gateway_bus(station: Station, bus: Bus, layout: Layout, pace: Pace) -> dict
 
 @dataclass(frozen=True, slots=True)
 class ServerPlan:
-    """Where the server listens, and whether it hosts the broker."""
+    """Where the server listens, whether it hosts the broker, and where its SQLite file lies.
+
+    Without `database` it lies in the data folder.
+    """
 
     http_port: int
     mqtt_port: int
     embedded: bool
+    database: Path | None = None
 
 
 def server_text(plan: ServerPlan, layout: Layout) -> str:
     """Write the server's configuration; a database address with a password goes by environment."""
-    database = {"url": f"sqlite:///{layout.folder / 'saxaul.db'}"}
+    database = {"url": f"sqlite:///{plan.database or layout.folder / 'saxaul.db'}"}
     return dumps(
         {
             **({"database": database} if plan.embedded else {}),

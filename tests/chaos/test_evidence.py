@@ -3,7 +3,7 @@
 import sqlite3
 from decimal import Decimal
 
-from benchmarks.chaos_suite.evidence import Kept, read_outbox, read_victim
+from benchmarks.chaos_suite.evidence import Kept, open_outbox, read_outbox, read_stored_batches
 from wire import batch
 from wire.batch import Sample
 from wire.messages import ClockSource
@@ -39,13 +39,24 @@ def test_batches_of_every_state_and_what_is_in_none_are_read(tmp_path):
     ]
 
 
-def test_only_confirmed_batches_are_given_away_for_abuse(tmp_path):
-    victim = read_victim("chaos-dune", outbox(tmp_path / "outbox.db", ["stored", "unconfirmed"]))
+def test_what_an_outbox_says_it_gave_up_is_read(tmp_path):
+    path = outbox(tmp_path / "outbox.db", ["stored"])
+    assert open_outbox(path).lost == 0
+    with sqlite3.connect(path) as db:
+        db.execute("INSERT INTO meta VALUES ('lost', '{\"batches\":2,\"observations\":70}')")
+    db.close()
 
-    assert victim is not None
-    assert (victim.epoch, list(victim.datastreams)) == ("abcdef0123456789", [NAME])
-    assert [seq for seq, _ in victim.confirmed] == [1]
+    assert open_outbox(path).lost == 70
 
 
-def test_an_outbox_that_is_not_there_yet_gives_no_victim(tmp_path):
-    assert read_victim("chaos-dune", tmp_path / "outbox.db") is None
+def test_batches_are_stored_when_the_journal_says_so(tmp_path):
+    with sqlite3.connect(tmp_path / "saxaul.db") as db:
+        db.execute("CREATE TABLE journal (gateway TEXT, epoch TEXT, seq INTEGER, status TEXT)")
+        for seq, status in enumerate(("stored", "refused", "waiting"), start=1):
+            db.execute("INSERT INTO journal VALUES ('chaos-dune', 'abc', ?, ?)", (seq, status))
+        db.execute("INSERT INTO journal VALUES ('node', NULL, NULL, 'stored')")
+    db.close()
+
+    url = f"sqlite:///{tmp_path / 'saxaul.db'}"
+    assert read_stored_batches(url) == {("chaos-dune", "abc", 1)}
+    assert read_stored_batches(f"sqlite:///{tmp_path / 'nothing.db'}") is None

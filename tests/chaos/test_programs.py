@@ -96,6 +96,19 @@ def test_an_end_that_nobody_asked_for_is_complained_of(code, programs, tmp_path)
     assert programs.complaints == [f"one ended with exit code {code}: cannot go on"]
 
 
+def test_an_end_that_is_excused_is_none_and_the_program_comes_again(programs, tmp_path, now):
+    child = start(programs, tmp_path, "exit 1")
+    programs.excuse(NAME)
+    child.end_within(5)
+    first = child.pid
+    programs.look_after()
+    now[0] += RESTART_S
+    programs.look_after()
+
+    assert child.pid != first
+    assert programs.complaints == []
+
+
 def test_healing_raises_and_resumes_everything(programs, tmp_path):
     child = start(programs, tmp_path, "sleep 100")
     programs.stall(NAME)

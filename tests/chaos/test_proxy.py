@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from benchmarks.chaos_suite.proxy import Proxy
+from benchmarks.chaos_suite.proxy import Line, Proxy
 from deploy.ports import wait_until
 
 
@@ -51,7 +51,7 @@ def echo():
 
 @pytest.fixture
 def proxy(echo):
-    link = Proxy(echo.port).start()
+    link = Proxy(lambda: Line(echo.port)).start()
     yield link
     link.close()
 
@@ -144,9 +144,9 @@ def test_last_words_arrive_before_the_end(echo, proxy):
 
 
 def test_closing_twice_or_before_the_start_is_fine(echo):
-    link = Proxy(echo.port)
+    link = Proxy(lambda: Line(echo.port))
     link.close()
     link.close()
-    started = Proxy(echo.port).start()
+    started = Proxy(lambda: Line(echo.port)).start()
     started.close()
     started.close()

@@ -8,8 +8,8 @@ import shutil
 
 import pytest
 
-from benchmarks.chaos import report
 from benchmarks.chaos_suite.experiment import perform
+from benchmarks.chaos_suite.parts.runs import report
 from benchmarks.chaos_suite.schedule import (
     BROKER,
     DATABASE,
@@ -28,22 +28,31 @@ pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
 
 DUNE, CONTROL = "chaos-dune", "chaos-control"
 
-COMMON = (
-    Timed(0.5, Fault(Kind.KILL, DUNE, 0.5)),
-    Timed(0.8, Fault(Kind.HOSTILE, CONTROL, 0.0, seed=1)),
-    Timed(1.0, Fault(Kind.CUT, CONTROL, 0.8)),
-    Timed(2.0, Fault(Kind.THROTTLE, DUNE, 0.8, seed=2)),
-    Timed(2.2, Fault(Kind.KILL, SERVER, 0.5)),
-    Timed(4.6, Fault(Kind.HOSTILE, DUNE, 0.0, seed=3)),
+# Hostile payloads come in bursts of forty: more than two hundred a run.
+HOSTILE = tuple(
+    Timed(0.2 + at_s, Fault(Kind.HOSTILE, name, 0.0, seed=at_s))
+    for at_s in range(3)
+    for name in (DUNE, CONTROL)
 )
-# The links stay cut until the server has subscribed again: a wiped broker takes what it is sent
-# before that and gives it to nobody, and the gateways send it again 30 s later. The long form has
-# the time to wait for that.
-SERVICES = (
-    Timed(2.9, Fault(Kind.CUT, CONTROL, 4.0)),
-    Timed(2.9, Fault(Kind.CUT, DUNE, 4.0)),
-    Timed(3.0, Fault(Kind.WIPE, BROKER, 0.2)),
-    Timed(3.2, Fault(Kind.KILL, DATABASE, 0.3)),
+EMBEDDED = (
+    *HOSTILE,
+    Timed(0.3, Fault(Kind.RESTORE, SERVER, 4.5)),
+    Timed(0.5, Fault(Kind.KILL, DUNE, 0.5)),
+    Timed(1.0, Fault(Kind.CUT, CONTROL, 0.8)),
+    Timed(1.2, Fault(Kind.STEP, CONTROL, 2.0, seed=4)),
+    Timed(2.0, Fault(Kind.THROTTLE, DUNE, 0.8, seed=2)),
+    Timed(3.0, Fault(Kind.BOOT, DUNE, 1.5, seed=5)),
+    Timed(3.2, Fault(Kind.DISORDER, CONTROL, 2.0, seed=6)),
+)
+FULL = (
+    *HOSTILE,
+    Timed(0.4, Fault(Kind.DISORDER, SERVER, 2.0, seed=1)),
+    Timed(0.5, Fault(Kind.FILL, CONTROL, 2.0)),
+    Timed(1.0, Fault(Kind.SWAP, DUNE, 0.5)),
+    Timed(1.8, Fault(Kind.FILL, DATABASE, 1.2)),
+    Timed(2.5, Fault(Kind.KILL, SERVER, 0.5)),
+    Timed(3.2, Fault(Kind.WIPE, BROKER, 0.2)),
+    Timed(3.4, Fault(Kind.KILL, DATABASE, 0.3)),
 )
 
 
@@ -73,14 +82,16 @@ def outcome_of(schedule, folder, postgres):
 
 
 def test_nothing_is_lost_in_the_embedded_profile(folder):
-    outcome = outcome_of(Schedule(1, Profile.EMBEDDED, 5.0, COMMON), folder, None)
+    outcome = outcome_of(Schedule(1, Profile.EMBEDDED, 5.5, EMBEDDED), folder, None)
 
     assert outcome.verdict.stored > 50
+    assert outcome.hostile >= 200
 
 
 def test_nothing_is_lost_in_the_full_profile(folder, postgres):
-    schedule = Schedule(2, Profile.FULL, 7.0, (*COMMON, *SERVICES))
+    schedule = Schedule(2, Profile.FULL, 5.0, FULL)
     outcome = outcome_of(schedule, folder, postgres)
 
     assert outcome.verdict.stored > 50
+    assert outcome.hostile >= 200
     assert postgres.child.is_running

@@ -116,5 +116,15 @@ def test_a_statistic_of_a_talker_is_not_asked_of_the_truth():
     assert tally([kept("3.1", name=WIND)], {SLOT: 3.1}, name=WIND).is_exact
 
 
+@pytest.mark.parametrize(("steps_ms", "wrong"), [((), 1), ((3_600_000,), 0), ((-3_600_000,), 1)])
+def test_a_clock_that_is_believed_may_be_wrong_by_what_it_was_set_wrong(steps_ms, wrong):
+    time_ms = SLOT + 3_600_000
+    database = Database({(GATEWAY, NAME): {time_ms: 2493.4}}, [])
+    found = [kept(time_ms=time_ms)]
+    verdict = compare({GATEWAY: found}, database, SENSORS, SAID, {GATEWAY: steps_ms})
+
+    assert verdict.wrong == wrong
+
+
 def test_a_run_in_which_nothing_was_kept_shows_nothing():
     assert not tally([], {}).is_exact

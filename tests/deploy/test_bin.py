@@ -40,7 +40,7 @@ def test_an_unknown_purpose_is_told():
     done = run(["bin/prepare", "party"])
 
     assert done.returncode == 2
-    assert done.stderr == "bin/prepare: 'party' is none of demo, full, test\n"
+    assert done.stderr == "bin/prepare: 'party' is none of demo, full, bench, test\n"
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,20 @@ def test_a_gateway_reads_the_port_that_the_simulator_offers(layout):
     assert ports == {str(link) for link in links}
 
 
+def test_what_is_changed_goes_before_the_rest_of_its_section(layout):
+    changes = {
+        "clock": {"trust": "auto"},
+        "gateway": {"data_dir": "/card"},
+        "outbox": {"max_mb": 1},
+    }
+    text = gateway_text(STATIONS[0], layout, 1883, changes=changes)
+    layout.gateway(STATIONS[0]).write_text(text)
+    found = config.load(layout.gateway(STATIONS[0]))
+
+    assert (found.clock.trust, found.gateway.data_dir, found.outbox.max_mb) == ("auto", "/card", 1)
+    assert found.gateway.id == STATIONS[0].gateway
+
+
 @pytest.mark.parametrize("embedded", [True, False])
 def test_the_server_accepts_its_configuration(layout, embedded):
     layout.server.write_text(server_text(ServerPlan(8000, 1883, embedded), layout))

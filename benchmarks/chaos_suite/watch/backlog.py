@@ -3,14 +3,20 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from deploy.demo import outboxes
 
-# A batch this old has had the time to be sent, stored and confirmed when all is well.
-FRESH_MS = 4000
-_OVERDUE = "SELECT count(*) FROM batch WHERE state = 'unconfirmed' AND sealed_at_ms < ?"
-
-_LIVE = "SELECT count(*) FROM batch WHERE state = 'stored' AND sealed_at_ms > ?"
+# The newest batches may be under way; one before them has had the time to be confirmed.
+FRESH = 5
+_OVERDUE = """
+SELECT count(*) FROM batch
+WHERE state = 'unconfirmed' AND seq <= (SELECT max(seq) FROM batch) - ?
+"""
+_CONFIRMED = """
+SELECT value, seq FROM batch, meta WHERE state = 'stored' AND key = 'epoch'
+"""
+_LIVE = "SELECT count(*) FROM batch WHERE state = 'stored' AND seq > ?"
 
 
 class Backlog:
@@ -22,19 +28,26 @@ class Backlog:
         self._waiting: outboxes.Mark | None = None
         self._sealed: outboxes.Mark | None = None
 
-    def is_confirmed(self, now_ms: int) -> bool:
-        """Tell whether the server has answered for all of it; `now_ms` is the wall clock."""
+    def is_confirmed(self) -> bool:
+        """Tell whether the server has answered for all of it."""
         try:
-            return self._is_first_lot_settled() and not self._overdue(now_ms)
+            return self._is_first_lot_settled() and not self._overdue()
         except sqlite3.OperationalError:  # its gateway is just starting
             return False
 
-    def is_live(self, since_ms: int) -> bool:
-        """Tell whether something that was sealed after `since_ms` has been confirmed."""
+    def is_live(self) -> bool:
+        """Tell whether something that was sealed after the first look has been confirmed."""
         try:
-            return bool(self._count(_LIVE, since_ms))
+            return self._waiting is not None and bool(self._count(_LIVE, self._waiting.seq))
         except sqlite3.OperationalError:
             return False
+
+    def confirmed(self) -> list[tuple[str, int]]:
+        """Name, by epoch and number, the batches that the server is believed to have."""
+        try:
+            return self._rows(_CONFIRMED)
+        except sqlite3.OperationalError:
+            return []
 
     def _is_first_lot_settled(self) -> bool:
         if self._waiting is None:
@@ -43,15 +56,18 @@ class Backlog:
             self._sealed = outboxes.newest(self._path)
         return self._sealed is not None and outboxes.is_settled(self._path, self._sealed)
 
-    def _overdue(self, now_ms: int) -> int:
+    def _overdue(self) -> int:
         """Count batches that should have been confirmed: sent into a void, they wait to be re-sent.
 
         A gateway that stopped now would keep them, rightly; but nobody would see them arrive.
         """
-        return self._count(_OVERDUE, now_ms - FRESH_MS)
+        return self._count(_OVERDUE, FRESH)
 
-    def _count(self, query: str, instant_ms: int) -> int:
+    def _count(self, query: str, value: int) -> int:
+        ((count,),) = self._rows(query, value)
+        return int(count)
+
+    def _rows(self, query: str, *values: int) -> list[Any]:
         uri = f"{self._path.absolute().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=5)) as db:
-            ((count,),) = db.execute(query, (instant_ms,)).fetchall()
-        return int(count)
+            return db.execute(query, values).fetchall()

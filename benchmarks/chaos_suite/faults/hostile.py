@@ -12,13 +12,13 @@ from decimal import Decimal
 from random import Random
 from typing import NamedTuple
 
+from benchmarks.chaos_suite.tally import FORGED_BEFORE_MS
 from wire import batch, topics
 from wire.batch import MAX_COMPRESSED_BYTES, MAX_JSON_BYTES, MAX_VALUES, Sample
 from wire.messages import ClockSource
 
-FORGED_BEFORE_MS = 1_000_000_000_000  # 2001-09-09
 _FAR_SEQ = 10**15
-_BURST = 8
+_BURST = 40
 
 
 class Message(NamedTuple):
@@ -32,17 +32,19 @@ class Message(NamedTuple):
 class Victim:
     """A gateway whose name is abused: what can be learnt from its outbox.
 
-    `confirmed` are batches the server has stored already, with their bytes.
+    `confirmed` are batches the server has stored already, with their bytes. `may_forget`: it may
+    lose them again, and then would take another batch that comes under such a number.
     """
 
     gateway: str
     epoch: str
     datastreams: Sequence[str]
     confirmed: Sequence[tuple[int, bytes]] = ()
+    may_forget: bool = False
 
 
 def burst(victim: Victim, rng: Random) -> list[Message]:
-    """Make a handful of bad messages, in any order."""
+    """Make some dozens of bad messages, in any order."""
     return [_one(victim, rng) for _ in range(_BURST)]
 
 
@@ -77,7 +79,7 @@ def _again(victim: Victim, rng: Random) -> Message:
 
 def _twin(victim: Victim, rng: Random) -> Message:
     """Send another batch under the number of one that is stored."""
-    if not victim.confirmed:
+    if not victim.confirmed or victim.may_forget:
         return _malformed(victim, rng)
     seq, _ = rng.choice(victim.confirmed)
     forged = _forged(victim, rng)

@@ -1,0 +1,1 @@
+"""What `bin/bench chaos` is made of: each part gives results, which `summary` adds up."""
