@@ -106,6 +106,9 @@ class Inventory(Message, frozen=True, kw_only=True):
 class OutboxFigures(Message, frozen=True, kw_only=True):
     """Counts of one epoch: batches sealed, not yet confirmed, refused, and lost unconfirmed.
 
+    `dropped` counts observations that gave way in memory while the disk took nothing: on this disk
+    so far, a salvage takes the count along.
+
     `closed` says that its file was set aside: nothing more of it will be sent. The readings of
     `carried` go on under a newer epoch; above MAX_RANGES the longest ranges are named, for what is
     not named is looked for in the file that was set aside, and that is where it lies as well.
@@ -116,6 +119,7 @@ class OutboxFigures(Message, frozen=True, kw_only=True):
     unconfirmed: Count = 0
     refused: Count = 0
     lost: Count = 0
+    dropped: Count = 0
     closed: bool = False
     carried: Ranges = []
 
@@ -235,4 +239,15 @@ def ranges(seqs: list[int]) -> list[tuple[int, int]]:
             out[-1] = (out[-1][0], seq)
         else:
             out.append((seq, seq))
+    return out
+
+
+def joined(found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Order closed ranges, those that overlap or touch made one: each number is named once."""
+    out: list[tuple[int, int]] = []
+    for first, last in sorted(found):
+        if out and first <= out[-1][1] + 1:
+            out[-1] = (out[-1][0], max(out[-1][1], last))
+        else:
+            out.append((first, last))
     return out

@@ -67,9 +67,7 @@ def seal_waiting(data_dir: Path, config: Config | None, clock: Clock) -> str:
     try:
         lock = DataDirLock(data_dir)
     except StoreError as error:
-        if ask_to_seal(data_dir, _PATIENCE_S):
-            return ""
-        return f"the running gateway did not seal them in time, export again ({error})"
+        return _ask_running(data_dir, str(error))
     try:
         with lock, Outbox(data_dir, clock, hold_s, budget=_NO_LIMIT) as outbox:
             while outbox.seal():
@@ -79,6 +77,16 @@ def seal_waiting(data_dir: Path, config: Config | None, clock: Clock) -> str:
     except StoreError as error:
         return str(error)
     return ""
+
+
+def _ask_running(data_dir: Path, busy: str) -> str:
+    """Have the gateway that holds the folder seal what waits; say why that was not done."""
+    try:
+        if ask_to_seal(data_dir, _PATIENCE_S):
+            return ""
+    except OSError as error:
+        return f"the running gateway could not be asked to seal them: {error}"
+    return f"the running gateway did not seal them in time, export again ({busy})"
 
 
 def find_origin(source: Source, config: Config | None, named: str | None, at_ms: int) -> Origin:

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from gateway.errors import StoreError
 from gateway.outbox.history import read_past
 from gateway.outbox.rescue import readable
-from gateway.outbox.retention import read_lost
+from gateway.outbox.retention import read_dropped, read_lost
 from gateway.outbox.schema import (
     FILE_NAME,
     WAL_SUFFIX,
@@ -125,6 +125,7 @@ class Source:
                 unconfirmed=counted[0],
                 refused=counted[1],
                 lost=read_lost(self._db).batches,
+                dropped=read_dropped(self._db),
             )
             return [own, *read_past(self._db)]
 

@@ -43,6 +43,12 @@ def exchange(db: sqlite3.Connection, batch: Sealed, kind: Kind, now_ms: int) -> 
         f"DELETE FROM pending WHERE {_WHERE} AND id <= ?",  # noqa: S608 - constants only
         (*kind, batch.last_id),
     ).rowcount
+    keep(db, batch, now_ms)
+    return gone
+
+
+def keep(db: sqlite3.Connection, batch: Sealed, sealed_at_ms: int) -> None:
+    """Put a batch into the outbox, under the next number."""
     sealed = db.execute("SELECT value FROM meta WHERE key = 'sealed'").fetchone()[0]
     seq = int(sealed) + 1
     db.execute(
@@ -50,9 +56,8 @@ def exchange(db: sqlite3.Connection, batch: Sealed, kind: Kind, now_ms: int) -> 
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             *(seq, batch.clock.value, batch.count, len(batch.payload)),
-            *(batch.first_ms, batch.last_ms, now_ms),
+            *(batch.first_ms, batch.last_ms, sealed_at_ms),
         ),
     )
     db.execute("INSERT INTO payload VALUES (?, ?)", (seq, batch.payload))
     db.execute("UPDATE meta SET value = ? WHERE key = 'sealed'", (str(seq),))
-    return gone

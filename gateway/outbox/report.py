@@ -9,10 +9,11 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gateway.outbox.history import Salvage, read_salvages
-from gateway.outbox.retention import DROPPED, Lost, read_lost
+from gateway.outbox.retention import Lost, read_dropped, read_lost
 from gateway.outbox.schema import FILE_NAME, open_readonly, store_errors
 from wire import batch as codec
 from wire.batch import Sample
@@ -71,7 +72,7 @@ def read(data_dir: Path, newest: int) -> Report:
             states=dict(db.execute("SELECT state, count(*) FROM batch GROUP BY state")),
             pending=db.execute("SELECT count(*) FROM pending").fetchone()[0],
             lost=read_lost(db),
-            dropped=int(meta.get(DROPPED, "0")),
+            dropped=read_dropped(db),
             salvages=read_salvages(db),
             newest=[BatchLine(*row) for row in rows],
             values=_last_values(db),
@@ -110,11 +111,12 @@ def show(report: Report, console: Console) -> None:
         f"({states.get('unconfirmed', 0)} unconfirmed, {states.get('refused', 0)} refused, "
         f"{states.get('stored', 0)} confirmed and kept), "
         f"{report.pending} observations not sealed yet",
+        markup=False,
         highlight=False,
         soft_wrap=True,
     )
     for line in _warnings(report):
-        console.print(line, style="bold red", highlight=False, soft_wrap=True)
+        console.print(line, style="bold red", markup=False, highlight=False, soft_wrap=True)
     if report.newest:
         console.print(_batch_table(report.newest))
     if report.values:
@@ -152,7 +154,7 @@ def _batch_table(lines: list[BatchLine]) -> Table:
     for one in lines:
         table.add_row(
             *(str(one.seq), str(one.count), str(one.size), one.state, one.clock),
-            *(_utc(one.first_ms), _utc(one.last_ms), one.reason),
+            *(_utc(one.first_ms), _utc(one.last_ms), escape(one.reason)),
         )
     return table
 
@@ -166,7 +168,7 @@ def _value_table(values: dict[str, Sample]) -> Table:
     for name, sample in values.items():
         value = "missing" if sample.value is None else str(sample.value)
         flag = "" if sample.flag in (Flag.PASS, Flag.MISSING) else sample.flag.name.lower()
-        table.add_row(name, value, _utc(sample.time_ms), sample.reason or flag)
+        table.add_row(name, value, _utc(sample.time_ms), escape(sample.reason) or flag)
     return table
 
 

@@ -1,7 +1,8 @@
 """Reads what a damaged outbox still yields, row by row, and writes it into a new one.
 
-Whatever was not confirmed goes over as observations with their wall times: numbers of the old epoch
-cannot go on. What is carried over twice does no harm, for the server keeps each reading once.
+Whatever was not confirmed goes over: batches under new numbers, for those of the old epoch cannot
+go on, but packed as they are, for unpacked they take a hundred times the room. What is carried over
+twice does no harm, for the server keeps each reading once.
 """
 
 import sqlite3
@@ -15,21 +16,24 @@ from typing import Any
 import msgspec
 
 from gateway.outbox.history import PAST, SALVAGES, Salvage
-from gateway.outbox.retention import LOST, Lost
+from gateway.outbox.pending import keep
+from gateway.outbox.retention import DROPPED, LOST, Lost
 from gateway.outbox.schema import NO_ROOM, UNREADABLE, error_code, transaction
+from gateway.outbox.sealing import Sealed
 from wire import batch as codec
 from wire.batch import MAX_TIME_MS, representable
 from wire.errors import ContractError
-from wire.messages import ClockSource, DatastreamName, OutboxFigures, ranges
+from wire.messages import ClockSource, Count, DatastreamName, OutboxFigures, ranges
 from wire.quality import Flag
 from wire.topics import MAX_SEQ
 
 _TABLES_NEEDED = {"meta", "pending", "batch", "payload"}
-_NOTES_OF_LISTS = {SALVAGES: list[Salvage], PAST: list[OutboxFigures]}
+_TYPED_NOTES = {SALVAGES: list[Salvage], PAST: list[OutboxFigures], DROPPED: Count}
 _NOT_CARRIED = {"epoch", "sealed", "clean", LOST}
 # Looked up one by one where reading in order breaks off.
 _PROBES = 20_000
 _CHUNK = 5_000
+_CHUNK_BATCHES = 50
 _MAX_MONO_MS = 2**53
 # Of what was carried over, this many ranges are told: each status repeats them over a thin link.
 _MOST_RANGES = 100
@@ -76,7 +80,7 @@ def readable(db: sqlite3.Connection) -> bool:
 
 
 def carry(old: sqlite3.Connection, new: sqlite3.Connection) -> Carried:
-    """Carry over notes, observations that wait, and those of unconfirmed batches.
+    """Carry over notes, observations that wait, and unconfirmed batches.
 
     Raises what SQLite says of `new`, never of `old`.
     """
@@ -89,7 +93,7 @@ def carry(old: sqlite3.Connection, new: sqlite3.Connection) -> Carried:
     states = dict(_rows(old, "batch", "seq", "state"))
     seqs = {seq for (seq,) in _rows(old, "payload", "seq")} | set(states)
     open_ones = sorted(seq for seq in seqs if states.get(seq) not in {"stored", "refused"})
-    _insert(new, _unconfirmed(old, open_ones, result), result)
+    _insert_batches(new, _unconfirmed(old, open_ones, result), result)
     refused = sum(state == "refused" for state in states.values())
     failed = len(open_ones) - len(result.batches)
     result.figures = _last_figures(notes, max(seqs, default=0), refused, failed, result.batches)
@@ -138,7 +142,7 @@ def _sound_note(key: object, text: object) -> bool:
     if key in {"epoch", "sealed"}:
         return text.isascii() and text.isalnum()
     try:
-        msgspec.json.decode(text, type=_NOTES_OF_LISTS.get(key, Any))
+        msgspec.json.decode(text, type=_TYPED_NOTES.get(key, Any))
     except msgspec.MsgspecError:
         return False
     return True
@@ -152,19 +156,18 @@ def _waiting(old: sqlite3.Connection, result: Carried) -> Iterator[Stored]:
             result.unreadable += 1
 
 
-def _unconfirmed(old: sqlite3.Connection, seqs: list[int], result: Carried) -> Iterator[Stored]:
+def _unconfirmed(old: sqlite3.Connection, seqs: list[int], result: Carried) -> Iterator[Sealed]:
     for seq in seqs:
         try:
             row = old.execute("SELECT body FROM payload WHERE seq = ?", (seq,)).fetchone()
-            batch = codec.decode(row[0] if row and isinstance(row[0], bytes) else b"")
+            body = row[0] if row and isinstance(row[0], bytes) else b""
+            batch = codec.decode(body)
         except (*_BROKEN, ContractError):
             result.unreadable += 1
             continue
-        for one in batch.series:
-            for sample in one.samples():
-                value = None if sample.value is None else str(sample.value)
-                clock, flag = batch.clock.value, int(sample.flag)
-                yield "", 0, sample.time_ms, clock, one.name, value, flag, sample.reason
+        times = [time_ms for one in batch.series for time_ms in one.times_ms]
+        if times:
+            yield Sealed(body, batch.clock, len(batch), 0, min(times), max(times))
         result.batches.append(seq)
 
 
@@ -198,6 +201,15 @@ def _insert(new: sqlite3.Connection, rows: Iterable[Stored], result: Carried) ->
                 chunk,
             )
         result.observations += len(chunk)
+
+
+def _insert_batches(new: sqlite3.Connection, batches: Iterable[Sealed], result: Carried) -> None:
+    left = iter(batches)
+    while chunk := list(islice(left, _CHUNK_BATCHES)):
+        with transaction(new):
+            for one in chunk:
+                keep(new, one, one.last_ms)
+        result.observations += sum(one.count for one in chunk)
 
 
 def _rows(db: sqlite3.Connection, table: str, key: str, columns: str = "") -> Iterator[Any]:

@@ -48,6 +48,12 @@ def read_lost(db: Connection) -> Lost:
     return msgspec.json.decode(found[0], type=Lost) if found else Lost()
 
 
+def read_dropped(db: Connection) -> int:
+    """Read how many observations gave way in memory."""
+    found = db.execute("SELECT value FROM meta WHERE key = ?", (DROPPED,)).fetchone()
+    return int(found[0]) if found else 0
+
+
 def used_bytes(db: Connection) -> int:
     """Tell how much of the file is in use; pages that are free are filled before it grows."""
     pages, free, size = (

@@ -29,8 +29,11 @@ _ANY_PAGES = 2**30
 
 
 def free_bytes(folder: Path) -> int:
-    """Tell how much the disk can still take."""
-    return shutil.disk_usage(folder).free
+    """Tell how much the disk can still take: enough, where it does not say; SQLite will notice."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return RESERVE_BYTES
 
 
 class Room:

@@ -143,6 +143,7 @@ def _finish(path: Path) -> None:
     _beside(path, SHM_SUFFIX).unlink(missing_ok=True)
     _move(path, target)
     _sync_folder(path.parent)
+    _hand_over(fresh, target)
     fresh.rename(path)
     path.with_name(_CONDEMNED).unlink(missing_ok=True)
     _sync_folder(path.parent)
@@ -199,6 +200,13 @@ def _discard(path: Path) -> None:
 def _move(source: Path, target: Path) -> None:
     with suppress(FileNotFoundError):
         source.rename(target)
+
+
+def _hand_over(file: Path, elder: Path) -> None:
+    """Give a file the owner of an older one: root may be at work in the folder of a service."""
+    with suppress(OSError):
+        owner = elder.stat()
+        os.chown(file, owner.st_uid, owner.st_gid)
 
 
 def _sync_folder(folder: Path) -> None:

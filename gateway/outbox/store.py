@@ -41,6 +41,7 @@ from wire.quality import Flag
 SEAL_LIMIT = 5_000
 # While the file cannot be opened for want of room, how often it is tried again.
 REOPEN_MS = 10_000
+_REASON_LENGTH = 500  # of the server's, for a technician to read
 
 OPEN_POSTPONED = "outbox_waits_for_room"
 OPENED = "outbox_opened"
@@ -306,7 +307,7 @@ class Outbox:
                 db.execute(
                     "UPDATE batch SET state = 'refused', reason = ?, settled_at_ms = ?"
                     " WHERE seq = ? AND state = 'unconfirmed'",
-                    (one.reason, now_ms, one.seq),
+                    (one.reason[:_REASON_LENGTH], now_ms, one.seq),
                 ).rowcount
                 for one in refusals
             )
@@ -321,18 +322,24 @@ class Outbox:
             return digests(db, span, limit)
 
     def figures(self) -> OutboxFigures:
-        """Count batches; `lost` are those removed unconfirmed because the budget was gone."""
+        """Count batches; `lost` are those removed unconfirmed because the budget was gone.
+
+        `dropped` are observations that gave way in memory.
+        """
         with self._reading() as db:
             sealed, unconfirmed, refused = db.execute(
                 "SELECT (SELECT value FROM meta WHERE key = 'sealed'),"
                 " (SELECT count(*) FROM batch WHERE state = 'unconfirmed'),"
                 " (SELECT count(*) FROM batch WHERE state = 'refused')"
             ).fetchone()
-            lost = retention.read_lost(db).batches
-            epoch = self.epoch
-        return OutboxFigures(
-            epoch=epoch, sealed=int(sealed), unconfirmed=unconfirmed, refused=refused, lost=lost
-        )
+            return OutboxFigures(
+                epoch=self.epoch,
+                sealed=int(sealed),
+                unconfirmed=unconfirmed,
+                refused=refused,
+                lost=retention.read_lost(db).batches,
+                dropped=retention.read_dropped(db),
+            )
 
     def past_figures(self) -> list[OutboxFigures]:
         """Tell how far earlier epochs had come when their damaged files were set aside."""

@@ -119,23 +119,31 @@ def rest(plan: Plan, usage: Usage, now: Instant, keep_back: int) -> Rest | None:
     if plan.daily_bytes and usage.used + keep_back >= plan.daily_bytes:
         if now.wall_ms is None:
             return Rest(USED_UP, None)
-        return Rest(USED_UP, _next_open(plan, (now.wall_ms // DAY_MS + 1) * DAY_MS))
+        return Rest(USED_UP, _next_open(plan, _next_budget(usage, now.wall_ms)))
     if now.wall_ms is not None and not _is_open(plan, now.wall_ms // _MINUTE_MS):
         return Rest(OFF_HOURS, _next_open(plan, now.wall_ms))
     return None
 
 
+def _next_budget(usage: Usage, wall_ms: int) -> int:
+    """Give the instant of the next budget, should the clock just run on."""
+    day = wall_ms // DAY_MS if usage.day is None else usage.day
+    began_ms = wall_ms - usage.ran_ms
+    return min(max((day + 1) * DAY_MS, began_ms + _SHORTEST_MS), began_ms + _LONGEST_MS)
+
+
 def _is_open(plan: Plan, minute: int) -> bool:
-    return minute % _DAY_MINUTES in _open_minutes(plan.hours)
+    minute_ms = minute * _MINUTE_MS
+    return _next_open(plan, minute_ms) == minute_ms
 
 
 def _next_open(plan: Plan, wall_ms: int) -> int:
     """Give the first instant from `wall_ms` on that is among the hours."""
-    minute = wall_ms // _MINUTE_MS
-    if _is_open(plan, minute):
-        return wall_ms
-    later = range(minute, minute + _DAY_MINUTES + 1)
-    return next(one for one in later if _is_open(plan, one)) * _MINUTE_MS
+    day, minute = divmod(wall_ms // _MINUTE_MS, _DAY_MINUTES)
+    minutes = _open_minutes(plan.hours)
+    place = bisect_left(minutes, minute)
+    found = minutes[place] if place < len(minutes) else minutes[0] + _DAY_MINUTES
+    return wall_ms if found == minute else (day * _DAY_MINUTES + found) * _MINUTE_MS
 
 
 @cache

@@ -1,6 +1,6 @@
 """Carries out what the server asks for, and says what came of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
@@ -47,7 +47,7 @@ def carry_out(payload: bytes, outbox: Outbox, forget: Callable[[], int]) -> Comm
 
 
 def _resend(command: Command, outbox: Outbox) -> CommandResult:
-    found = outbox.recall(command.ranges, MAX_RESENT)
+    found = outbox.recall(messages.joined(command.ranges), MAX_RESENT)
     _log.info(RESENDING, again=found.again, gone=len(found.gone))
     return CommandResult(
         kind=command.kind,
@@ -61,16 +61,23 @@ def _resend(command: Command, outbox: Outbox) -> CommandResult:
 def _compare(command: Command, outbox: Outbox) -> CommandResult:
     blocks: list[Block] = []
     more = False
-    for first, last in command.ranges:
-        start = first
-        while found := outbox.digests((start, last), BLOCK_BATCHES):
-            more = len(blocks) + BLOCK_BATCHES > MAX_BLOCKS
-            if more:
-                break
-            blocks += _blocks(found)
-            start = found[-1][0] + 1
+    for found in _unconfirmed(command, outbox):
+        fresh = _blocks(found)
+        more = len(blocks) + len(fresh) > MAX_BLOCKS
+        if more:
+            break
+        blocks += fresh
     _log.info(COMPARED, blocks=len(blocks))
     return CommandResult(kind=command.kind, ok=True, epoch=command.epoch, blocks=blocks, more=more)
+
+
+def _unconfirmed(command: Command, outbox: Outbox) -> Iterator[list[tuple[int, bytes]]]:
+    """Give what a command asks about, as much at a time as one block may hold."""
+    for first, last in messages.joined(command.ranges):
+        start = first
+        while found := outbox.digests((start, last), BLOCK_BATCHES):
+            yield found
+            start = found[-1][0] + 1
 
 
 def _blocks(found: Sequence[tuple[int, bytes]]) -> list[Block]:

@@ -76,8 +76,9 @@ class Inbox:
             return
         if receipt.epoch != self._outbox.epoch:
             return
+        stored = messages.joined(receipt.stored)
         try:
-            self._outbox.confirm(receipt.stored)
+            self._outbox.confirm(stored)
             self._outbox.refuse(receipt.refused)
         except StoreError as error:  # the batches are sent again, and so is the receipt
             _log.error(STORE_FAILED, reason=str(error))
@@ -85,7 +86,7 @@ class Inbox:
         for one in receipt.refused:
             _log.warning(REFUSED, seq=one.seq, reason=one.reason)
         refused = ((one.seq, one.seq) for one in receipt.refused)
-        self._window.settled([*receipt.stored, *refused], self._clock.mono_ms())
+        self._window.settled([*stored, *refused], self._clock.mono_ms())
 
 
 def check_receipt(receipt: messages.Receipt) -> None:

@@ -87,6 +87,7 @@ class Uplink:
         self._stopping = Event()
         self._changed = Event()
         self._failures = 0
+        self._connected_ms: int | None = None
         self._told_down = False
         self._next_beat_ms = 0
         self._thread = Thread(target=self._run, name="uplink", daemon=True)
@@ -126,7 +127,7 @@ class Uplink:
 
     def _attempt(self) -> None:
         """Serve one connection, if it may and can be had, and rest before the next."""
-        began_ms = self._clock.mono_ms()
+        self._connected_ms = None
         try:
             if (rest := self._ration.rest()) is not None:
                 self._rest(rest)
@@ -137,9 +138,14 @@ class Uplink:
         except StoreError as error:
             _log.error(STORE_FAILED, reason=str(error))
         finally:
-            if self._clock.mono_ms() - began_ms >= GOOD_CONNECTION_MS:
-                self._failures = 0
+            self._rate_connection()
         self._stay_away(self._backoff_ms())
+
+    def _rate_connection(self) -> None:
+        """Begin the back-off small again after a good connection, however long connecting took."""
+        since_ms = self._connected_ms
+        if since_ms is not None and self._clock.mono_ms() - since_ms >= GOOD_CONNECTION_MS:
+            self._failures = 0
 
     def _serve(self) -> None:
         """Keep one connection for as long as it lasts and may last."""
@@ -165,7 +171,8 @@ class Uplink:
         _log.info(CONNECTED, host=link.host, port=link.port, resumed=session.resumed)
         self._told_down = False
         self._sent.clear()
-        self._window.connected(self._clock.mono_ms())
+        self._connected_ms = self._clock.mono_ms()
+        self._window.connected(self._connected_ms)
         self._next_beat_ms = 0
         self._changed.set()
         self._report(session)
@@ -251,12 +258,14 @@ class Uplink:
     def _send(self, session: Session) -> None:
         now_ms = self._clock.mono_ms()
         live_since_ms = self._clock.wall_of(now_ms) - 2 * self._period_ms - LIVE_GRACE_MS
-        candidates = self._outbox.unconfirmed(
-            MAX_IN_FLIGHT, live_since_ms, skip=self._window.in_flight
-        )
+        fresh = self._outbox.unconfirmed(MAX_IN_FLIGHT, live_since_ms, skip=self._window.in_flight)
+        candidates = [*self._window.overdue(now_ms), *fresh]
+        candidates.sort(key=lambda one: not one.live)  # each kind in its order
         allowed = self._ration.allowed(candidates, self._window.wire_bytes)
         for seq in self._window.choose(allowed, now_ms):
             payload = self._outbox.payload(seq)
-            if payload is not None:
-                topic = topics.batch(self._gateway, self._outbox.epoch, seq)
-                self._sent[session.publish(topic, payload)] = seq
+            if payload is None:  # it gave way to the disk's budget
+                self._window.gone(seq)
+                continue
+            topic = topics.batch(self._gateway, self._outbox.epoch, seq)
+            self._sent[session.publish(topic, payload)] = seq

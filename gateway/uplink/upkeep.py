@@ -67,7 +67,7 @@ class Upkeep:
             _log.error(STORE_FAILED, reason=str(error))
 
     def seal_now(self) -> None:
-        """Seal whatever may go: the gateway stops, or is about to rest."""
+        """Seal what may go while it can still be sent: the gateway is about to stop."""
         try:
             self._seal(self._clock.mono_ms())
         except StoreError as error:

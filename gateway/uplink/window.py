@@ -34,6 +34,7 @@ STALL_MS = 600_000
 @dataclass(slots=True)
 class _Flight:
     size: int
+    live: bool
     attempts: int = 1
     on_wire: bool = True
     acknowledged_ms: int = 0
@@ -42,6 +43,9 @@ class _Flight:
     # may be for either, so as evidence counts the first, and what is judged by it is the last.
     first_place: int | None = None
     last_place: int = 0
+
+    def is_due(self, now_ms: int) -> bool:
+        return not self.on_wire and self.due_ms <= now_ms
 
 
 class Window:
@@ -79,21 +83,26 @@ class Window:
         self._flights.clear()
         self._progress_ms = now_ms
 
+    def overdue(self, now_ms: int) -> list[Candidate]:
+        """List what is to be sent again. As live counts one that was live, and the first time."""
+        return [
+            Candidate(seq, flight.size, flight.live and flight.attempts <= 1)
+            for seq, flight in self._flights.items()
+            if flight.is_due(now_ms)
+        ]
+
     def choose(self, candidates: Sequence[Candidate], now_ms: int) -> list[int]:
-        """Take what is to be sent now: overdue batches again, then new ones in their order."""
+        """Take what is sent now, in the order given: of what is overdue and of new batches."""
         chosen: list[int] = []
-        for seq, flight in self._flights.items():
-            if not flight.on_wire and flight.due_ms <= now_ms and self._fits(flight.size, now_ms):
-                flight.attempts += 1
-                flight.on_wire = True
-                chosen.append(seq)
         for one in candidates:
-            if one.seq in self._flights or not self._admits(one):
+            flight = self._flights.get(one.seq)
+            if not (flight.is_due(now_ms) if flight else self._admits(one)):
                 continue
-            if not self._fits(one.size, now_ms):
+            if self._fits(one.size, now_ms):
+                self._launch(one)
+                chosen.append(one.seq)
+            elif flight is None:
                 break
-            self._flights[one.seq] = _Flight(one.size)
-            chosen.append(one.seq)
         return chosen
 
     def acknowledged(self, seq: int, now_ms: int) -> None:
@@ -119,6 +128,10 @@ class Window:
             if not flight.on_wire and flight.last_place < newest:
                 _overtake(flight, now_ms)
 
+    def gone(self, seq: int) -> None:
+        """Give the place of a batch free that was chosen but is no longer kept."""
+        self._flights.pop(seq, None)
+
     def forget(self, now_ms: int) -> int:
         """Make all that the broker has acknowledged due again; count it.
 
@@ -134,6 +147,14 @@ class Window:
     def stalled(self, now_ms: int) -> bool:
         """Tell whether the broker has stopped acknowledging."""
         return self.wire_bytes > 0 and now_ms - self._progress_ms >= STALL_MS
+
+    def _launch(self, one: Candidate) -> None:
+        flight = self._flights.get(one.seq)
+        if flight is None:
+            self._flights[one.seq] = _Flight(one.size, one.live)
+        else:
+            flight.attempts += 1
+            flight.on_wire = True
 
     def _admits(self, one: Candidate) -> bool:
         return len(self._flights) < MAX_IN_FLIGHT - (0 if one.live else LIVE_RESERVE)

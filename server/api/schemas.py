@@ -147,6 +147,9 @@ class OutboxFigures(BaseModel):
     unconfirmed: int = 0
     refused: int = 0
     lost: int = 0
+    dropped: int = Field(
+        0, description="Observations that gave way in memory while the disk took nothing"
+    )
 
 
 class GatewayStatus(BaseModel):

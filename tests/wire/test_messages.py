@@ -18,6 +18,7 @@ from wire.messages import (
     check_ranges,
     decode,
     encode,
+    joined,
     ranges,
 )
 
@@ -38,6 +39,16 @@ def test_a_receipt_is_written_as_the_contract_shows_it():
     assert decode(written, Receipt) == receipt
 
 
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 9))))
+def test_joined_ranges_name_the_same_in_order_and_each_once(found):
+    spans = [(first, first + more) for first, more in found]
+
+    result = joined(spans)
+
+    named = {seq for first, last in spans for seq in range(first, last + 1)}
+    assert result == ranges(list(named))
+
+
 def test_an_older_server_ignores_what_it_does_not_know():
     assert decode(b'{"state":"online","mood":"good"}', Status) == Status(state="online")
 
@@ -54,6 +65,7 @@ def test_an_older_server_ignores_what_it_does_not_know():
         (b'{"epoch":"e","stored":[[1]]}', Receipt),
         (b'{"state":"online","clock":"sundial"}', Status),
         (b'{"state":"online","outbox":[{"epoch":"e","sealed":-1}]}', Status),
+        (b'{"state":"online","outbox":[{"epoch":"e","dropped":-1}]}', Status),
         (b'{"kind":"resend","epoch":"e","ranges":[[0,1]]}', Command),
         (b'{"kind":"resend","ranges":[' + b"[1,1]," * messages.MAX_RANGES + b"[1,1]]}", Command),
         (b'{"kind":"resend"}', CommandResult),

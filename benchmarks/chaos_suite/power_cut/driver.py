@@ -42,6 +42,8 @@ class _Driven:
         self._seen = set(self._waiting())
         self._unsettled.extend(sorted(self._seen))
         self._tell(told.Opened(self.outbox.epoch))
+        # A salvage numbers batches that no sealing told of.
+        self._tell(told.SealedBatches(list(self._batches(self._waiting()))))
 
     def _clock(self, boot_id: str) -> Clock:
         def mono_ns() -> int:

@@ -1,5 +1,6 @@
 """`saxaul-gateway export`: what lies on the stick afterwards, and what is said of it."""
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -52,6 +53,7 @@ def sealed(opened):
     fill(opened, 5)
     opened.confirm([(1, 1)])
     opened.refuse([Refusal(seq=2, reason="unknown unit")])
+    opened.count_dropped(6)
     opened.close()
     return opened
 
@@ -128,6 +130,7 @@ def test_inventory_and_status_go_along(sealed, own, stick):
     (figures,) = status.outbox
     assert (status.state, figures.epoch) == ("offline", sealed.epoch)
     assert (figures.sealed, figures.unconfirmed, figures.refused) == (5, 3, 1)
+    assert figures.dropped == 6
     assert manifest.inventory_at == manifest.exported_at == status.at
 
 
@@ -307,6 +310,26 @@ def read_only():
     yield call
     (made / "card").chmod(0o755)
     shutil.rmtree(made)
+
+
+def test_a_disk_that_takes_no_wish_does_not_hinder_the_export(
+    opened, own, stick, data, monkeypatch
+):
+    """That of a gateway which runs: what its batches hold can be carried all the same."""
+    fill(opened, 1)
+    opened.append([Observation(NAME, Clock("assume").mono_ms(), Decimal(1))])
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "touch", full)
+    with DataDirLock(data):
+        code, out, err = own()
+
+    assert (code, err) == (0, "")
+    assert "Left out: 1 observations that are in no batch yet" in out
+    assert "No space left on device" in out
+    assert carried(stick)[0].ranges == [(1, 1)]
 
 
 @pytest.mark.parametrize("pulled", [True, False], ids=["from-a-dead-machine", "stopped-well"])

@@ -64,6 +64,18 @@ def test_a_person_can_read_it(filled, tmp_path):
     assert "timeout" in text
 
 
+def test_reasons_are_shown_as_they_are(hand, outbox_of, tmp_path):
+    """Square brackets are markup to what prints the tables, and a wrong tag ends the program."""
+    outbox = outbox_of(hand)
+    outbox.append_stamped([(NAME, Sample(1000, None, Flag.MISSING, "answer [/1+2]"))])
+    outbox.seal()
+    outbox.refuse([Refusal(seq=1, reason="unknown unit '[furlong]'")])
+    out = io.StringIO()
+    report.show(report.read(tmp_path, 10), Console(file=out, width=200))
+    assert "unknown unit '[furlong]'" in out.getvalue()
+    assert "answer [/1+2]" in out.getvalue()
+
+
 def test_without_an_outbox_it_says_what_to_do(tmp_path):
     with pytest.raises(StoreError, match="no outbox is there yet; start the gateway once"):
         report.read(tmp_path, 1)

@@ -1,5 +1,8 @@
 """An outbox on a disk that is nearly full: how far its file may grow, and its spare file."""
 
+import errno
+import os
+import shutil
 from decimal import Decimal
 
 import pytest
@@ -33,6 +36,16 @@ def append(outbox, first, count=200):
 
 def pragma(outbox, name):
     return outbox._db.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def test_a_disk_that_does_not_tell_its_room_is_written_all_the_same(outbox, monkeypatch):
+    def refused(_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(shutil, "disk_usage", refused)
+    append(outbox, 0)
+    assert not outbox.pending().cramped
+    assert outbox.seal() == 200
 
 
 def test_with_plenty_the_file_may_grow_as_it_likes(outbox, disk):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from gateway.clock import Clock
 from gateway.errors import StoreError
-from gateway.outbox import Outbox, report, salvage, schema
+from gateway.outbox import Budget, Outbox, report, salvage, schema
 from gateway.outbox.schema import DamagedError
 from wire import messages
 from wire.batch import Sample, decode
@@ -101,6 +101,34 @@ def test_what_was_not_damaged_goes_on_as_it_was(cut_short, tmp_path):
         assert outbox.epoch == "01dc0ffee"
         assert values_of(outbox) == EXPECTED
     assert list(tmp_path.glob("outbox.damaged*")) == []
+
+
+def test_what_the_budget_has_room_for_is_not_lost_by_a_salvage(tmp_path):
+    """Batches stay packed: as observations they take a hundred times the room."""
+    budget = Budget(max_bytes=700_000)
+    with Outbox(tmp_path, Clock("assume"), 60, budget=budget) as outbox:
+        for batch in range(6):
+            outbox.append_stamped(
+                (NAME, Sample(WALL_MS + 5000 * batch + n, Decimal(n % 7))) for n in range(5000)
+            )
+            outbox.seal()
+        assert outbox.figures().lost == 0
+    (tmp_path / "outbox.condemned").touch()
+    with Outbox(tmp_path, Clock("assume"), 60, budget=budget) as outbox:
+        outbox.prune()
+        assert sorted(values_of(outbox)) == [WALL_MS + n for n in range(30_000)]
+        assert (outbox.figures().lost, outbox.figures().sealed) == (0, 6)
+
+
+def test_the_new_file_belongs_to_whom_the_old_one_did(cut_short, tmp_path):
+    """An export is done with sudo, and the service's user must be able to go on after it."""
+    put(tmp_path, cut_short)
+    owner = 65534 if os.geteuid() == 0 else os.geteuid()
+    os.chown(tmp_path / "outbox.db", owner, -1)
+    (tmp_path / "outbox.condemned").touch()
+    with reopened(tmp_path) as outbox:
+        assert len(outbox.past_figures()) == 1
+        assert {one.stat().st_uid for one in tmp_path.glob("outbox.d*")} == {owner}
 
 
 def page_of(content, table):
@@ -247,6 +275,19 @@ def test_a_count_that_damage_made_absurd_does_not_stop_the_gateway(cut_short, tm
         (past,) = outbox.past_figures()
     told = messages.encode(messages.Status(state="online", outbox=[past]))
     assert messages.decode(told, messages.Status).outbox == [past]
+
+
+@pytest.mark.parametrize(("note", "dropped"), [("7", 7), ('"x"', 0), ("-1", 0), ("[1]", 0)])
+def test_what_gave_way_in_memory_is_told_on_but_no_nonsense(cut_short, tmp_path, note, dropped):
+    """Of the new epoch, so that it is counted once; a broken note would stop every status."""
+    put(tmp_path, cut_short)
+    with closing(sqlite3.connect(tmp_path / "outbox.db")) as db:
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('dropped', ?)", (note,))
+        db.commit()
+    (tmp_path / "outbox.condemned").touch()
+    with reopened(tmp_path) as outbox:
+        assert outbox.figures().dropped == dropped
+        assert [one.dropped for one in outbox.past_figures()] == [0]
 
 
 def test_what_the_gateway_knows_of_its_sensors_goes_over(cut_short, tmp_path):

@@ -210,6 +210,13 @@ def test_a_refused_batch_is_kept_with_its_reason_and_not_listed(four):
     assert found == ("unknown unit 'furlong'",)
 
 
+def test_of_a_reason_as_long_as_a_book_the_beginning_is_kept(four):
+    """Whoever writes receipts must not fill the disk."""
+    four.refuse([Refusal(seq=2, reason="x" * 200_000)])
+    (kept,) = four._db.execute("SELECT length(reason) FROM batch WHERE seq = 2").fetchone()
+    assert kept == 500
+
+
 def test_refused_can_become_stored_but_stored_never_refused(four):
     four.refuse([Refusal(seq=1, reason="x")])
     assert four.confirm([(1, 2)]) == 2
@@ -221,6 +228,12 @@ def test_figures(four):
     four.confirm([(1, 1)])
     four.refuse([Refusal(seq=2, reason="x")])
     assert four.figures() == OutboxFigures(epoch="00c0ffee", sealed=4, unconfirmed=2, refused=1)
+
+
+def test_figures_count_what_gave_way_in_memory(four):
+    four.count_dropped(3)
+    four.count_dropped(4)
+    assert four.figures().dropped == 7
 
 
 def test_prune_removes_confirmed_batches_by_age(four, hand):

@@ -112,6 +112,17 @@ def test_a_first_evening_waits_for_its_second_budget_until_it_has_run_for_12_hou
     assert one.usage.used == 0
 
 
+@pytest.mark.parametrize("begin", ["2026-03-10T20:00", "2026-03-10T08:00", "2026-03-10T13:40"])
+def test_a_rest_ends_when_it_was_said_to(begin):
+    """Whoever waits for the gateway would else miss it, or wait for too long."""
+    one = Machine(utc(begin), used=BUDGET.daily_bytes)
+    told = set()
+    while found := rest(BUDGET, one.usage, Instant("a", one.mono_ms, one.wall_ms), 0):
+        told.add(found.until_ms)
+        one.look(10 * MINUTE_MS)
+    assert told == {one.wall_ms}
+
+
 def test_a_restart_on_the_same_day_gives_nothing():
     one = Machine(used=700)
     one.restart(HOUR_MS)
@@ -248,6 +259,26 @@ def test_outside_its_hours_it_rests_until_the_next_begin(time, until):
     plan = Plan(hours=((300, 360), (1350, 30)))
     found = rest(plan, Usage(), at(time), 2_000)
     assert found == (until and Rest(OFF_HOURS, utc(until)))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1439), st.integers(1, 1440)), max_size=3),
+    st.integers(NOON, NOON + 2 * DAY_MS),
+)
+def test_the_end_of_a_rest_is_the_first_minute_among_the_hours(spans, wall_ms):
+    """As looking at one minute after the other finds it."""
+    plan = Plan(hours=tuple((first, end) for first, end in spans if first != end))
+    found = rest(plan, Usage(), Instant("a", 0, wall_ms), 0)
+
+    def open_at(minute):
+        return not plan.hours or any(
+            first <= minute < end if first < end else minute >= first or minute < end
+            for first, end in plan.hours
+        )
+
+    minute = wall_ms // MINUTE_MS
+    later = next(one for one in range(minute, minute + 1441) if open_at(one % 1440))
+    assert found == (None if later == minute else Rest(OFF_HOURS, later * MINUTE_MS))
 
 
 def test_with_the_budget_used_up_it_comes_back_at_the_first_hours_of_the_next_day():

@@ -1,6 +1,7 @@
 """What the gateway answers to a command."""
 
 import pytest
+from msgspec import structs
 
 from gateway.errors import StoreError
 from gateway.outbox.recall import Recalled
@@ -25,9 +26,10 @@ class RecordedOutbox:
     epoch = "00c0ffee"
 
     def __init__(self, answer=Recalled(7, [(3, 4)])):  # noqa: B008 - frozen
-        self.answer, self.asked, self.held = answer, [], []
+        self.answer, self.asked, self.held, self.looks = answer, [], [], 0
 
     def digests(self, span, limit):
+        self.looks += 1
         held = [(seq, bytes([seq % 251])) for seq in self.held if span[0] <= seq <= span[1]]
         return held[:limit]
 
@@ -121,8 +123,23 @@ def test_of_many_batches_the_lowest_are_named_and_that_there_are_more():
 
     result = carry_out(encode(command), outbox, never)
 
-    assert (len(result.blocks), result.blocks[-1][1], result.more) == (97, 3104, True)
+    assert (len(result.blocks), result.blocks[-1][1], result.more) == (128, 4096, True)
     assert decode(encode(result), CommandResult) == result
+
+
+def test_a_range_that_is_named_again_and_again_is_looked_at_once():
+    """Each look goes through all that is kept: five hundred keep the outbox from its readings."""
+    outbox = RecordedOutbox()
+    outbox.held = [7]
+    ranges = [(1, 1000 - n) for n in range(500)]
+
+    compared = carry_out(encode(structs.replace(COMPARE, ranges=ranges)), outbox, never)
+    resent = carry_out(encode(structs.replace(RESEND, ranges=ranges)), outbox, never)
+
+    assert len(compared.blocks) == 1
+    assert outbox.looks == 2
+    assert outbox.asked == [([(1, 1000)], MAX_RESENT)]
+    assert resent.ok
 
 
 def test_of_another_outbox_nothing_is_compared():

@@ -23,6 +23,11 @@ def opened(now_ms=0):
     return window
 
 
+def again(window, now_ms):
+    """Send again what is overdue."""
+    return window.choose(window.overdue(now_ms), now_ms)
+
+
 def test_new_batches_are_sent_once_in_their_order():
     window = opened()
     assert window.choose(batches(7, 3, 5), 0) == [7, 3, 5]
@@ -76,7 +81,7 @@ def test_without_a_receipt_a_batch_is_sent_again_after_30_s_doubling_to_15_min()
     for _ in range(8):
         window.acknowledged(1, now_ms)
         asked_ms = now_ms
-        while window.choose([], now_ms) == []:
+        while again(window, now_ms) == []:
             now_ms += 500
         waits.append((now_ms - asked_ms) / 1000)
     assert waits == [30, 60, 120, 240, 480, 900, 900, 900]
@@ -93,7 +98,7 @@ def test_after_a_receipt_nothing_is_sent_again():
     window.choose(batches(1), 0)
     window.acknowledged(1, 0)
     window.settled([(1, 1)], 0)
-    assert window.choose([], 10**9) == []
+    assert again(window, 10**9) == []
 
 
 def test_a_receipt_may_come_before_the_acknowledgement():
@@ -105,6 +110,28 @@ def test_a_receipt_may_come_before_the_acknowledgement():
     assert window.wire_bytes == 0
 
 
+def test_a_live_batch_counts_as_live_when_it_is_sent_again_for_the_first_time_only():
+    """Else a server that is away has each sent again and again on the live readings' account."""
+    window = opened()
+    window.choose([*batches(1, live=True), *batches(2)], 0)
+    told = []
+    for now_ms in (900_000, 1_800_000, 2_700_000):
+        for seq in (1, 2):
+            window.acknowledged(seq, now_ms - 900_000)
+        overdue = window.overdue(now_ms)
+        told.append([one.live for one in overdue])
+        assert window.choose(overdue, now_ms) == [1, 2]
+    assert told == [[True, False], [False, False], [False, False]]
+
+
+def test_a_batch_that_is_no_longer_kept_leaves_its_place():
+    window = opened()
+    window.choose(batches(1, 2), 0)
+    window.gone(1)
+    window.gone(3)
+    assert (list(window.in_flight), window.wire_bytes) == ([2], 100)
+
+
 def test_what_a_later_batch_has_overtaken_is_sent_again_after_2_5_s():
     """The server answers in order: a receipt for what came later means that this one was lost."""
     window = opened()
@@ -112,8 +139,8 @@ def test_what_a_later_batch_has_overtaken_is_sent_again_after_2_5_s():
     for seq in (1, 2, 3):
         window.acknowledged(seq, 100)
     window.settled([(3, 3)], 1_100)
-    assert window.choose([], 3_599) == []
-    assert window.choose([], 3_600) == [1, 2]
+    assert again(window, 3_599) == []
+    assert again(window, 3_600) == [1, 2]
 
 
 def test_what_came_later_than_the_receipt_is_waited_for():
@@ -122,7 +149,7 @@ def test_what_came_later_than_the_receipt_is_waited_for():
     for seq in (2, 1, 3):
         window.acknowledged(seq, 0)
     window.settled([(2, 2)], 500)
-    assert window.choose([], 29_999) == []
+    assert again(window, 29_999) == []
 
 
 def test_a_receipt_says_nothing_of_what_is_still_on_the_wire():
@@ -130,7 +157,7 @@ def test_a_receipt_says_nothing_of_what_is_still_on_the_wire():
     window.choose(batches(1, 2), 0)
     window.acknowledged(2, 0)
     window.settled([(2, 2)], 500)
-    assert window.choose([], 25_000) == []
+    assert again(window, 25_000) == []
 
 
 def test_a_receipt_in_time_stops_what_was_about_to_be_sent_again():
@@ -140,7 +167,7 @@ def test_a_receipt_in_time_stops_what_was_about_to_be_sent_again():
     window.acknowledged(2, 0)
     window.settled([(2, 2)], 500)
     window.settled([(1, 1)], 1_500)
-    assert window.choose([], 10**9) == []
+    assert again(window, 10**9) == []
 
 
 def test_a_receipt_that_may_be_for_the_first_sending_proves_nothing_by_the_second():
@@ -150,11 +177,11 @@ def test_a_receipt_that_may_be_for_the_first_sending_proves_nothing_by_the_secon
     window.acknowledged(1, 0)
     window.choose(batches(2), 29_000)
     window.acknowledged(2, 29_000)
-    window.choose([], 30_000)  # batch 1 again
+    again(window, 30_000)  # batch 1 again
     window.acknowledged(1, 30_000)
     window.settled([(1, 1)], 30_000)
-    assert window.choose([], 58_999) == []
-    assert window.choose([], 59_000) == [2]  # on its own time
+    assert again(window, 58_999) == []
+    assert again(window, 59_000) == [2]  # on its own time
 
 
 def test_a_batch_that_waits_at_the_server_is_not_sent_for_ever():
@@ -164,7 +191,7 @@ def test_a_batch_that_waits_at_the_server_is_not_sent_for_ever():
     window.acknowledged(1, 0)
     for now_ms in range(1_000, 7_200_000, 1_000):
         seq += 1
-        chosen = window.choose(batches(seq, live=True), now_ms)
+        chosen = window.choose([*window.overdue(now_ms), *batches(seq, live=True)], now_ms)
         if 1 in chosen:
             sendings.append(now_ms)
         for one in chosen:
@@ -182,7 +209,7 @@ def test_what_the_server_lost_is_due_at_once_and_counted():
     window.acknowledged(1, 0)
     window.acknowledged(2, 0)
     assert window.forget(1_000) == 2
-    assert window.choose([], 1_000) == [1, 2]
+    assert again(window, 1_000) == [1, 2]
 
 
 def test_after_that_the_wait_begins_small_again():
@@ -190,13 +217,13 @@ def test_after_that_the_wait_begins_small_again():
     window.choose(batches(1), 0)
     for now_ms in (0, 30_000, 90_000):
         window.acknowledged(1, now_ms)
-        window.choose([], now_ms + 60_000)
+        again(window, now_ms + 60_000)
     window.acknowledged(1, 150_000)
     window.forget(150_000)
-    assert window.choose([], 150_000) == [1]
+    assert again(window, 150_000) == [1]
     window.acknowledged(1, 150_000)
-    assert window.choose([], 179_999) == []
-    assert window.choose([], 180_000) == [1]
+    assert again(window, 179_999) == []
+    assert again(window, 180_000) == [1]
 
 
 def test_a_live_batch_is_taken_while_there_is_room_in_flight_and_on_the_wire():
@@ -253,7 +280,7 @@ def test_a_link_that_loses_messages_is_made_good_soon_and_never_flooded(seed, lo
     for now_ms in range(0, 180_000, 250):
         seq = now_ms // 1_000 + 1
         fresh = batches(*{seq, max(1, seq - 1)} - stored - set(window.in_flight), live=True)
-        for one in window.choose(fresh, now_ms):
+        for one in window.choose([*window.overdue(now_ms), *fresh], now_ms):
             sendings.setdefault(one, []).append(now_ms)
             window.acknowledged(one, now_ms)
             if chance.random() >= lost_share:
@@ -284,7 +311,8 @@ class WindowMachine(RuleBasedStateMachine):
 
     def candidates(self):
         waiting = [one for seq, one in self.unconfirmed.items() if seq not in self.window.in_flight]
-        return sorted(waiting, key=lambda one: (not one.live, one.seq))
+        fresh = sorted(waiting, key=lambda one: (not one.live, one.seq))
+        return [*self.window.overdue(self.now_ms), *fresh]
 
     @rule(
         sizes=st.lists(st.one_of(st.integers(1, KB), st.integers(1, 300 * KB)), max_size=6),
