@@ -18,8 +18,9 @@ AS_IT_CAME = -1
 
 # The contract's level first, then what other encoders use.
 _LEVELS = (9, 6, 1)
-# Above this a payload is left alone: no batch that is accepted is larger.
-_MAX_PLAIN_BYTES = 4 * 1024 * 1024
+# Where decompressed payloads would come to more than this, the others stand as they came: a hundred
+# kilobytes of blanks may have been made of a hundred megabytes.
+MAX_PLAIN_BYTES = 8 * 1024 * 1024
 _HEAD_BYTES = 4
 
 
@@ -52,7 +53,11 @@ class _Head(msgspec.Struct, array_like=True):
 
 def pack(slots: Sequence[Slot]) -> bytes:
     """Compress payloads together."""
-    contents = [_content(slot) for slot in slots]
+    contents: list[tuple[bytes, int]] = []
+    room = MAX_PLAIN_BYTES
+    for slot in slots:
+        contents.append(_content(slot, room))
+        room -= len(contents[-1][0])
     head = msgspec.json.encode(
         _Head(
             ids=[slot.id for slot in slots],
@@ -93,9 +98,9 @@ def _kept(content: bytes, level: int, digest: bytes) -> Kept:
     return Kept(zlib.compress(content, level), is_whole=True)
 
 
-def _content(slot: Slot) -> tuple[bytes, int]:
+def _content(slot: Slot, room: int) -> tuple[bytes, int]:
     """Give what stands in the block for a payload: text and level if they prove to rebuild it."""
-    plain = _decompressed(slot.payload)
+    plain = _decompressed(slot.payload, room)
     if plain is not None:
         for level in _LEVELS:
             if sha256(zlib.compress(plain, level)).digest() == slot.digest:
@@ -103,10 +108,13 @@ def _content(slot: Slot) -> tuple[bytes, int]:
     return slot.payload, AS_IT_CAME
 
 
-def _decompressed(payload: bytes) -> bytes | None:
+def _decompressed(payload: bytes, room: int) -> bytes | None:
+    """Decompress what is whole and finds room."""
+    if room <= 0:
+        return None
     stream = zlib.decompressobj()
     try:
-        plain = stream.decompress(payload, _MAX_PLAIN_BYTES)
+        plain = stream.decompress(payload, room)
     except zlib.error:
         return None
     return plain if stream.eof and not stream.unused_data else None

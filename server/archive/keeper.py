@@ -20,6 +20,8 @@ _DAY_MS = 86_400_000
 _PATIENCE_MS = 7 * _DAY_MS
 _REST_S = 0.5
 _EVERY_S = 3600.0
+# A database that was busy for a while is no reason to be called unwell for an hour.
+_AFTER_FAILURE_S = 60.0
 _STOP_TIMEOUT_S = 5.0
 
 log = structlog.get_logger(__name__)
@@ -72,15 +74,16 @@ class JournalKeeper:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._stopping.wait(_REST_S if self._step() else _EVERY_S)
+            self._stopping.wait(self._step())
 
-    def _step(self) -> bool:
+    def _step(self) -> float:
+        """Do one step; return for how long to rest, in seconds."""
         try:
             did = tend(self._engine, self._policy, self._clock())
-        except Exception as error:  # the top of the thread: it tries again in an hour
+        except Exception as error:  # the top of the thread: it tries again
             if not self.error:
                 log.exception(JOURNAL_FAILED)
             self.error = f"the journal is not packed: {explain(self._engine.url, error)}"
-            return False
+            return _AFTER_FAILURE_S
         self.error = ""
-        return did
+        return _REST_S if did else _EVERY_S

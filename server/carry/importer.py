@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO
 
+import psycopg
 import structlog
 from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from server.carry.inventory import Announced, announce
 from server.carry.report import Announcement, Report
@@ -22,7 +24,7 @@ from server.db.faults import is_database_fault
 from server.db.locks import lock_gateways
 from server.db.tables import gateway
 from server.errors import ServerError, StoreError
-from server.ingest.events import Message, Outcome, Status, Turn, WaitingBatch
+from server.ingest.events import Message, Outcome, Status, Turn, WaitingBatch, Work
 from server.ingest.pipeline import Pipeline
 from server.ledger import book
 from server.ledger.book import Epoch
@@ -41,8 +43,6 @@ GROUP_BYTES = 4_000_000
 GROUP_VALUES = 20_000
 # On SQLite a writer that waits looks again every 0.1 s (sqliteDefaultBusyCallback).
 _LONGEST_REST_S = 0.12
-
-Work = Message | WaitingBatch
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +80,9 @@ class FileImport:
         self._reader = Reader(stream)
         self._manifest = self._reader.manifest
         self._pipeline = Pipeline(store_for(engine), bundled())
-        self._seen: set[int] = set()
+        self._missing = {
+            seq for first, last in self._manifest.ranges for seq in range(first, last + 1)
+        }
         self.report = Report.of(self._manifest)
 
     def run(self) -> Report:
@@ -97,7 +99,7 @@ class FileImport:
             elif found.seq is None:
                 self._take_other(found)
             else:
-                self._seen.add(found.seq)
+                self._missing.discard(found.seq)
                 group.append(self._message(found))
                 size += len(found.payload)
             if len(group) >= GROUP_BATCHES or size >= GROUP_BYTES:
@@ -106,28 +108,24 @@ class FileImport:
                 self._hooks.progress(self._reader.position(), self._reader.size)
         self._work_off(group)
         self._hooks.progress(self._reader.size, self._reader.size)
-        self._count_missing()
+        self.report.missing = len(self._missing)
         return self.report
 
     def _message(self, found: Member) -> Message:
         return Message(found.topic, found.payload, self._clock())
 
-    def _count_missing(self) -> None:
-        self.report.missing = sum(
-            seq not in self._seen
-            for first, last in self._manifest.ranges
-            for seq in range(first, last + 1)
-        )
-
     # ------------------------------------------------------------ inventory and status
 
     def _take_other(self, found: Member) -> None:
         message = self._message(found)
-        if found.topic == topics.inventory(self._manifest.gateway):
-            self._take_inventory(message)
-        else:
-            with self._transaction() as connection:
-                self._take_status(Turn(connection, self._clock(), alone=True), message)
+        try:
+            if found.topic == topics.inventory(self._manifest.gateway):
+                self._take_inventory(message)
+            else:
+                with self._transaction() as connection:
+                    self._take_status(Turn(connection, self._clock(), alone=True), message)
+        except (SQLAlchemyError, psycopg.Error) as error:
+            raise self._store_error(error) from error
 
     def _take_inventory(self, message: Message) -> None:
         held_at = self._manifest.inventory_at
@@ -204,13 +202,16 @@ class FileImport:
     def _recover(self, error: Exception, work: deque[Work], limit: int) -> None:
         """Drop a batch that fails by itself for another cause than the database."""
         if is_database_fault(error, alone=limit == 1):
-            told = explain(self._engine.url, error)
-            raise StoreError(f"{told}. What was stored stays: import the file again") from error
+            raise self._store_error(error) from error
         if limit == 1:
             log.error(BATCH_FAILED, error=f"{type(error).__name__}: {error}", exc_info=error)
             work.popleft()
             self.report.refused += 1
             self.report.add_reason(f"could not be taken in: {type(error).__name__}")
+
+    def _store_error(self, error: Exception) -> StoreError:
+        told = explain(self._engine.url, error)
+        return StoreError(f"{told}. What was stored stays: import the file again")
 
     def _count(self, one: Work, outcome: Outcome) -> None:
         report = self.report

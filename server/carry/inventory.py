@@ -10,10 +10,9 @@ from msgspec import structs
 from sqlalchemy import select
 
 from server.carry.report import Announcement
-from server.catalog.inventory import apply_inventory
 from server.db.tables import datastream, gateway, journal
 from server.ingest.events import Message, Outcome, Status, Turn
-from server.ingest.journal import digest_of, read
+from server.ingest.journal import IN_ORDER, digest_of, read
 from server.ingest.pipeline import Pipeline
 from wire import messages
 from wire.messages import DatastreamInfo, Inventory
@@ -45,8 +44,8 @@ def announce(turn: Turn, pipeline: Pipeline, message: Message, held_at: int) -> 
         # What changes, changes from when it held, not from when the file came.
         then = Turn(turn.connection, min(held_at, turn.now_ms), turn.alone)
         return _told(pipeline.process(then, message))
-    current = messages.decode(read(turn.connection, last[0])[0].payload, Inventory)
-    return _add(turn, pipeline, message, current, held_at)
+    in_force = replace(message, payload=read(turn.connection, last[0])[0].payload)
+    return _add(turn, pipeline, message, in_force, held_at)
 
 
 def _told(outcome: Outcome, what: Announcement = Announcement.APPLIED) -> Announced:
@@ -56,11 +55,11 @@ def _told(outcome: Outcome, what: Announcement = Announcement.APPLIED) -> Announ
 
 
 def _add(
-    turn: Turn, pipeline: Pipeline, message: Message, current: Inventory, held_at: int
+    turn: Turn, pipeline: Pipeline, message: Message, in_force: Message, held_at: int
 ) -> Announced:
     """Add the series that only an older inventory names: what measured them has left its place.
 
-    Journalled is what was in force and what was added, so that a replay finds all names.
+    Journalled is both together, so that a replay finds all names, and then again what is in force.
     """
     gateway_id = gateway_of(message.topic)
     known = set(
@@ -73,12 +72,11 @@ def _add(
     if not new:
         return Announced(Announcement.OLDER)
     then = Turn(turn.connection, min(held_at, turn.now_ms), turn.alone)
+    current = messages.decode(in_force.payload, Inventory)
     both = replace(message, payload=messages.encode(_joined(current, carried, new)))
     told = _told(pipeline.process(then, both), Announcement.OLDER)
     if told.what is not Announcement.REFUSED:
-        apply_inventory(
-            turn.connection, gateway_id, current, pipeline.catalogue, min(held_at, turn.now_ms)
-        )
+        pipeline.process(then, in_force)
     return told
 
 
@@ -105,7 +103,7 @@ def _last(turn: Turn, message: Message) -> tuple[int, bytes] | None:
             journal.c.topic == message.topic,
             journal.c.status == Status.STORED.value,
         )
-        .order_by(journal.c.id.desc())
+        .order_by(IN_ORDER.desc())
         .limit(1)
     ).first()
     return None if row is None else (row.id, bytes(row.digest))

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from server.catalog.plan import PlannedSeries
+from server.db.once import enter_missing
 from server.db.tables import datastream, observed_property
 from wire.errors import ContractError
 from wire.properties import PROPERTIES
@@ -91,18 +92,23 @@ def _correct(connection: Connection, old: Row[Any], values: Mapping[str, object]
 
 def _apply_properties(connection: Connection, keys: set[str]) -> dict[str, int]:
     """Return the ids of observed properties by key, entering those not used before."""
-    known = connection.execute(select(observed_property.c.key, observed_property.c.id)).all()
-    ids = {key: int(property_id) for key, property_id in known}
-    for key in sorted(keys - ids.keys()):
-        item = PROPERTIES[key]
-        row = {
-            "key": key,
-            "label": item.label,
-            "unit": item.unit,
-            "cf_name": item.cf_name,
-            "aggregate": item.aggregate.value,
-        }
-        ids[key] = connection.execute(
-            insert(observed_property).values(row).returning(observed_property.c.id)
-        ).scalar_one()
-    return ids
+    ids = _property_ids(connection)
+    new = sorted(keys - ids.keys())
+    enter_missing(connection, observed_property, [_property_row(key) for key in new])
+    return _property_ids(connection) if new else ids
+
+
+def _property_ids(connection: Connection) -> dict[str, int]:
+    rows = connection.execute(select(observed_property.c.key, observed_property.c.id)).all()
+    return {key: int(property_id) for key, property_id in rows}
+
+
+def _property_row(key: str) -> dict[str, object]:
+    item = PROPERTIES[key]
+    return {
+        "key": key,
+        "label": item.label,
+        "unit": item.unit,
+        "cf_name": item.cf_name,
+        "aggregate": item.aggregate.value,
+    }

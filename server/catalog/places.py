@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from server.db.once import enter_missing
 from server.db.tables import historical_location, location, site, thing, thing_location
 from wire.messages import ThingInfo
 
@@ -38,14 +39,15 @@ def apply_things(
 
 def _apply_sites(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
     """Return the ids of sites by key; a new one is named by its key until a person names it."""
-    known = connection.execute(select(site.c.key, site.c.id)).all()
-    ids = {key: int(site_id) for key, site_id in known}
-    for key in keys:
-        if key not in ids:
-            ids[key] = connection.execute(
-                insert(site).values(key=key, name=key).returning(site.c.id)
-            ).scalar_one()
-    return ids
+    ids = _sites(connection)
+    new = [key for key in keys if key not in ids]
+    enter_missing(connection, site, [{"key": key, "name": key} for key in new])
+    return _sites(connection) if new else ids
+
+
+def _sites(connection: Connection) -> dict[str, int]:
+    rows = connection.execute(select(site.c.key, site.c.id)).all()
+    return {key: int(site_id) for key, site_id in rows}
 
 
 def _apply_location(connection: Connection, thing_id: int, info: ThingInfo, now_ms: int) -> None:

@@ -48,6 +48,9 @@ class WaitingBatch:
     gateway: str = ""
 
 
+Work = Message | WaitingBatch
+
+
 @dataclass(frozen=True, slots=True)
 class BatchId:
     """The identity of a batch: storing it twice changes nothing."""

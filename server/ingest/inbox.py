@@ -1,20 +1,23 @@
-"""Messages that wait for the worker: a long backlog of one gateway holds up no other.
+"""Work that waits for the worker: a long backlog of one gateway holds up no other.
 
 Among gateways that wait each gets the same share, counted in bytes, so that a few small messages
-pass many large ones. Those of one gateway keep their order. Safe to share by threads.
+pass many large ones. What is of one gateway keeps its order. Safe to share by threads.
 """
 
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from server.ingest.events import Message
+from server.ingest.events import Message, WaitingBatch, Work
 from wire.errors import ContractError
 from wire.topics import gateway_of
 
 # What a message costs beyond its bytes: a row in the journal, a savepoint, an acknowledgement.
 _COST_BYTES = 200
+# What a journalled batch is taken to have: its bytes are not here.
+_WAITING_BYTES = 1000
 
 
 @dataclass(slots=True)
@@ -22,17 +25,17 @@ class _Line:
     """What waits of one gateway, and what it has been given; in bytes, on a count all share."""
 
     given: int
-    waiting: deque[Message] = field(default_factory=deque)
+    waiting: deque[Work] = field(default_factory=deque)
 
 
 class Inbox:
-    """Holds at most `limit` messages."""
+    """Holds at most `limit` messages, and the numbers of journalled batches beside them."""
 
     def __init__(self, limit: int) -> None:
         """Start empty."""
         self._limit = limit
         self._lines: dict[str, _Line] = {}  # by gateway; those of which nothing waits are left out
-        self._count = 0
+        self._count = 0  # messages
         self._given = 0  # where the line stood that was last taken from: newcomers begin there
         self._changed = threading.Condition()
 
@@ -51,28 +54,41 @@ class Inbox:
             self._changed.notify_all()
             return True
 
-    def take(self, most: int, timeout_s: float) -> list[Message]:
-        """Wait for a message, then take at most so many of what is there; [] for none."""
+    def put_first(self, gateway: str, batches: Sequence[WaitingBatch]) -> None:
+        """Put journalled batches before all else of their gateway; they always find room."""
+        with self._changed:
+            if batches:
+                line = self._lines.setdefault(gateway, _Line(self._given))
+                line.waiting.extendleft(reversed(batches))
+                self._changed.notify_all()
+
+    def take(self, most: int, timeout_s: float) -> list[Work]:
+        """Wait for some work, then take at most so much of what is there; [] for none."""
         deadline_s = time.monotonic() + timeout_s
         with self._changed:
-            while not self._count:
+            while not self._lines:
                 if not self._changed.wait(deadline_s - time.monotonic()):
                     return []
-            taken = [self._next() for _ in range(min(most, self._count))]
+            taken: list[Work] = []
+            while self._lines and len(taken) < most:
+                taken.append(self._next())
             self._changed.notify_all()
             return taken
 
-    def _next(self) -> Message:
-        """Take the first message of the gateway that has been given least."""
+    def _next(self) -> Work:
+        """Take what is first of the gateway that has been given least."""
         gateway = min(self._lines, key=lambda one: self._lines[one].given)
         line = self._lines[gateway]
-        message = line.waiting.popleft()
+        work = line.waiting.popleft()
         self._given = line.given
-        line.given += len(message.payload) + _COST_BYTES
+        if isinstance(work, Message):
+            self._count -= 1
+            line.given += len(work.payload) + _COST_BYTES
+        else:
+            line.given += _WAITING_BYTES + _COST_BYTES
         if not line.waiting:
             del self._lines[gateway]
-        self._count -= 1
-        return message
+        return work
 
 
 def _gateway(message: Message) -> str:

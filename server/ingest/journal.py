@@ -21,6 +21,10 @@ RECENT_ENTRIES = 200
 MAX_REASON_CHARS = 300
 MAX_TOPIC_CHARS = 300
 
+# By their order as an expression SQLite finds the few entries of one kind by their identity; by the
+# bare column it would go along all that the gateway ever sent.
+IN_ORDER = journal.c.id + 0
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -121,7 +125,7 @@ def newest(connection: Connection, message: Message) -> Entry | None:
             journal.c.epoch.is_(None),
             journal.c.topic == _plain(message.topic, MAX_TOPIC_CHARS),
         )
-        .order_by(journal.c.id.desc())
+        .order_by(IN_ORDER.desc())
         .limit(1)
     ).first()
     if row is None:
@@ -158,11 +162,15 @@ def recent_same(connection: Connection, message: Message) -> Entry | None:
 
 
 def waiting(connection: Connection, gateway: str) -> Sequence[int]:
-    """List the entries of a gateway that wait for its inventory, oldest first."""
+    """List the entries of a gateway that wait for its inventory, oldest first.
+
+    They are found by the status: few wait, while a gateway may have sent a hundred thousand.
+    """
+    own = journal.c.gateway.concat("") == gateway
     return (
         connection.execute(
             select(journal.c.id)
-            .where(journal.c.status == Status.WAITING.value, journal.c.gateway == gateway)
+            .where(journal.c.status == Status.WAITING.value, own)
             .order_by(journal.c.id)
         )
         .scalars()

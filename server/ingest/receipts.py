@@ -63,11 +63,7 @@ class Receipts:
         pending = self._pending.get(epoch.gateway, {}).get(epoch.name)
         waiting = len(pending.stored) + len(pending.refused) if pending else 0
         sent = self._under_way.get(epoch, deque())
-        while sent and sent[0][0] < now_s - UNDER_WAY_S:
-            sent.popleft()
-        if not sent:
-            self._under_way.pop(epoch, None)
-        return waiting + sum(count for _, count in sent)
+        return waiting + sum(count for at_s, count in sent if at_s >= now_s - UNDER_WAY_S)
 
     def take_due(self, now_s: float) -> list[tuple[str, Receipt]]:
         """Take the receipts that may be sent now, with their gateways: one for each gateway."""
@@ -103,9 +99,16 @@ class Receipts:
         pending = epochs.pop(epoch)
         if not epochs:
             del self._pending[gateway]
-        sent = self._under_way.setdefault(Epoch(gateway, epoch), deque(maxlen=_MAX_UNDER_WAY))
-        sent.append((now_s, len(pending.stored) + len(pending.refused)))
+        self._note_sent(Epoch(gateway, epoch), len(pending.stored) + len(pending.refused), now_s)
         return _receipt(epoch, pending)
+
+    def _note_sent(self, epoch: Epoch, count: int, now_s: float) -> None:
+        """Note a receipt, and forget the outboxes whose last one has long arrived."""
+        sent = self._under_way.pop(epoch, deque(maxlen=_MAX_UNDER_WAY))
+        sent.append((now_s, count))
+        self._under_way[epoch] = sent  # behind all others: the first has been silent longest
+        while (first := next(iter(self._under_way.items())))[1][-1][0] < now_s - UNDER_WAY_S:
+            del self._under_way[first[0]]
 
 
 def _receipt(epoch: str, pending: _Pending) -> Receipt:

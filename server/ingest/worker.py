@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from server.db.engine import explain, writing
 from server.db.faults import is_database_fault
 from server.db.locks import lock_gateways, try_lock_gateway
-from server.ingest.events import Delivery, Message, Outcome, Status, Turn, WaitingBatch
+from server.ingest.events import Delivery, Message, Outcome, Status, Turn, WaitingBatch, Work
 from server.ingest.inbox import Inbox
 from server.ingest.pipeline import Pipeline
 from server.ingest.receipts import Receipts
@@ -47,8 +47,6 @@ MAX_QUEUED = 500
 
 _IDLE_S = 0.25
 _STOP_TIMEOUT_S = 15.0
-
-Work = Message | WaitingBatch
 
 log = structlog.get_logger(__name__)
 
@@ -175,8 +173,8 @@ class Worker:
                 self._call(wire)
         self._publish(wire, self._receipts.take_all(time.monotonic()))
 
-    def _gather(self) -> list[Message]:
-        """Wait for a message, or until a receipt is due."""
+    def _gather(self) -> list[Work]:
+        """Wait for some work, or until a receipt is due."""
         due_s = self._receipts.wait_s(time.monotonic())
         return self._inbox.take(1, min(_IDLE_S, due_s) if due_s else _IDLE_S)
 
@@ -195,8 +193,7 @@ class Worker:
             done = [(work.popleft(), outcome) for outcome in outcomes]
             for one, outcome in done:
                 self._answer(one, outcome, wire)
-                gateway = _gateway_of(one)
-                work.extendleft(WaitingBatch(id_, gateway) for id_ in reversed(outcome.waiting))
+                self._release(_gateway_of(one), outcome.waiting)
             self._show(outcomes)
 
     def _commit(self, work: deque[Work], limit: int) -> list[Outcome]:
@@ -246,6 +243,10 @@ class Worker:
             wire.acknowledge(one.delivery)
         if wire.is_connected:
             self._ask(outcome, wire)
+
+    def _release(self, gateway: str, waiting: Sequence[int]) -> None:
+        """Have batches tried again that an inventory may have set free, beside what is live."""
+        self._inbox.put_first(gateway, [WaitingBatch(one, gateway) for one in waiting])
 
     def _ask(self, outcome: Outcome, wire: Wire) -> None:
         """Ask a gateway for what it takes for delivered and is not here, or the other way round."""

@@ -1,7 +1,9 @@
 """Tries what was refused or waits once more; what can be used now is stored as if it just came."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import psycopg
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,20 +20,23 @@ from server.quality.timing import FUTURE_TOLERANCE_MS
 from server.replay.decoding import Entry, Failed, Made
 from server.replay.selection import EVER, Span
 from server.store.latest import newest, update_latest
-from server.store.port import Store
+from server.store.port import Int64s, Store
+
+# Instants further apart lie in spans of their own, except in a batch with more such gaps than that.
+_GAP_MS, _MOST_GAPS = 3_600_000, 50
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
     """What became of an entry; `reason` is "" when it is stored now.
 
-    `overlap` is set when some of its observations were there already, from a batch that came
-    later or earlier: which of them counts must then be found out.
+    `overlap` is when some of its observations were there already, from a batch that came later or
+    earlier: which of them counts must then be found out.
     """
 
     reason: str
     added: int = 0
-    overlap: Span | None = None
+    overlap: Sequence[Span] = ()
 
 
 def foresee(connection: Connection, entry: Entry, made: Made | Failed) -> Tried:
@@ -91,11 +96,16 @@ def _store(connection: Connection, store: Store, entry: Entry, made: Made, now_m
     update_latest(connection, rows, now_ms + FUTURE_TOLERANCE_MS)
     journal.settle(connection, entry.id, Status.STORED, content=made.content)
     _book(connection, entry, Fate.STORED, now_ms)
-    overlap = None
-    if added < len(columns):
-        end_ms = min(int(columns.time_ms.max()) + 1, EVER.to_ms)
-        overlap = Span(int(columns.time_ms.min()), end_ms)
-    return Tried("", added, overlap)
+    return Tried("", added, _spans(columns.time_ms) if added < len(columns) else ())
+
+
+def _spans(times_ms: Int64s) -> list[Span]:
+    """Cover instants by spans: a wrong one years ago must not have all between looked through."""
+    times = np.unique(times_ms)
+    gaps = np.diff(times)
+    widest = np.argsort(gaps, kind="stable")[-_MOST_GAPS:]
+    parts = np.split(times, np.sort(widest[gaps[widest] > _GAP_MS]) + 1)
+    return [Span(int(part[0]), min(int(part[-1]) + 1, EVER.to_ms)) for part in parts]
 
 
 def _book(connection: Connection, entry: Entry, fate: Fate, now_ms: int) -> None:

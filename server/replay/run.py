@@ -6,7 +6,7 @@ is committed stays when it is stopped, and a second run finds nothing left to do
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -19,7 +19,14 @@ from server.replay.decoding import Entry, Failed, Made, make, read_entries
 from server.replay.merging import Merged, merge, slices
 from server.replay.retrying import Tried, foresee, is_open, retry
 from server.replay.selection import Span, Window
-from server.replay.timeline import Renewal, Timeline, apply_anew, read_timeline
+from server.replay.timeline import (
+    Renewal,
+    Timeline,
+    apply_anew,
+    newest_inventory,
+    read_inventories,
+    read_timeline,
+)
 from server.replay.writing import difference, write
 from server.store.engines import store_for
 from wire.catalogue import SensorModel
@@ -91,8 +98,13 @@ class Replay:
 
     def _renew(self) -> Timeline:
         renewal = Renewal(self._order.gateway, self._catalogue, self._clock())
+        with self._engine.connect() as connection:
+            newest = newest_inventory(connection, renewal.gateway)
+            inventories = read_inventories(connection, renewal)
         with self._transaction() as connection:
-            announced = apply_anew(connection, renewal)
+            if newest_inventory(connection, renewal.gateway) != newest:  # one came meanwhile
+                inventories = read_inventories(connection, renewal)
+            announced = apply_anew(connection, renewal, inventories)
             return read_timeline(connection, renewal, announced)
 
     # ------------------------------------------------------------ what was refused
@@ -130,17 +142,22 @@ class Replay:
         if self._order.dry_run:
             return foresee(connection, entry, made)
         tried = retry(connection, self._store, entry, made, self._clock())
-        if tried.overlap is not None:
+        if tried.overlap:
             self._settle_overlap(connection, timeline, tried.overlap)
         return tried
 
-    def _settle_overlap(self, connection: Connection, timeline: Timeline, span: Span) -> None:
+    def _settle_overlap(
+        self, connection: Connection, timeline: Timeline, spans: Sequence[Span]
+    ) -> None:
         """Let what came first count where batches hold the same instants."""
-        heads = selection.stored(connection, self._order.gateway, span)
-        for window in selection.windows(heads, span):
-            made = self._make(connection, timeline, window, {})
-            for part, piece in slices(merge(list(made.values()), window.span), window.span):
-                self._rework(connection, timeline, part, piece)
+        ever = Span(spans[0].from_ms, spans[-1].to_ms)
+        heads = selection.stored(connection, self._order.gateway, ever)
+        for span in spans:
+            here = [head for head in heads if head.first < span.to_ms and head.last >= span.from_ms]
+            for window in selection.windows(here, span):
+                made = _usable(self._make(connection, timeline, window, {}))
+                for part, piece in slices(merge(made, window.span), window.span):
+                    self._rework(connection, timeline, part, piece)
 
     # ------------------------------------------------------------ what is stored
 
@@ -149,11 +166,16 @@ class Replay:
         with self._engine.connect() as connection:
             heads = selection.stored(connection, self._order.gateway, span)
         done = 0
-        going_on: dict[int, Made] = {}
+        going_on: dict[int, Made | Failed] = {}
         for window in selection.windows(heads, span):
             with self._engine.connect() as connection:
                 made = self._make(connection, timeline, window, going_on)
-            for part, piece in slices(merge(list(made.values()), window.span), window.span):
+            self.tally.kept.update(
+                one.reason
+                for key, one in made.items()
+                if isinstance(one, Failed) and key not in going_on
+            )
+            for part, piece in slices(merge(_usable(made), window.span), window.span):
                 with self._transaction() as connection:
                     self._rework(connection, timeline, part, piece)
             lasting = {head.id for head in window.heads if head.last >= window.span.to_ms}
@@ -168,17 +190,13 @@ class Replay:
         connection: Connection,
         timeline: Timeline,
         window: Window,
-        known: Mapping[int, Made],
-    ) -> dict[int, Made]:
+        known: Mapping[int, Made | Failed],
+    ) -> dict[int, Made | Failed]:
         """Decode a window's entries, except those known from the window before."""
         out = {head.id: known[head.id] for head in window.heads if head.id in known}
         missing = [head.id for head in window.heads if head.id not in known]
         for entry in read_entries(connection, missing):
-            made = make(entry, timeline)
-            if isinstance(made, Failed):
-                self.tally.kept[made.reason] += 1
-            else:
-                out[entry.id] = made
+            out[entry.id] = make(entry, timeline)
         return out
 
     def _rework(self, connection: Connection, timeline: Timeline, part: Merged, span: Span) -> None:
@@ -204,3 +222,7 @@ class Replay:
             if not self._order.dry_run:
                 connection.commit()
         time.sleep(min(time.monotonic() - begun_s, _LONGEST_REST_S))
+
+
+def _usable(made: Mapping[int, Made | Failed]) -> list[Made]:
+    return [one for one in made.values() if isinstance(one, Made)]

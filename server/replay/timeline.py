@@ -5,11 +5,11 @@ came before its inventory is checked by the first that announces all its names.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from server.archive.reading import read_payload
 from server.catalog.datastreams import apply_datastreams
@@ -18,7 +18,7 @@ from server.catalog.plan import PlannedSeries, plan_series
 from server.catalog.resolve import Listed, SeriesRef, load_series, refs_of
 from server.db.tables import datastream, journal, thing
 from server.ingest.events import Status
-from server.ingest.journal import settle
+from server.ingest.journal import IN_ORDER, settle
 from server.ingest.reports import without_nul
 from wire import messages, topics
 from wire.catalogue import SensorModel
@@ -37,6 +37,16 @@ class Renewal:
     gateway: str
     catalogue: Mapping[str, SensorModel]
     now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Journalled:
+    """An inventory of the journal, and the series it asks for by the catalogue of today."""
+
+    journal_id: int
+    is_refused: bool
+    inventory: Inventory
+    plan: list[PlannedSeries]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +82,54 @@ class Timeline:
             yield self.journal_ids[index], self.states[index]
 
 
-def apply_anew(connection: Connection, renewal: Renewal) -> list[Announced]:
+def newest_inventory(connection: Connection, gateway: str) -> int | None:
+    """Name the newest inventory of a gateway, used or not, by its journal id."""
+    return connection.execute(select(func.max(IN_ORDER)).where(_inventories(gateway))).scalar()
+
+
+def read_inventories(connection: Connection, renewal: Renewal) -> list[Journalled]:
+    """Read what a gateway announced, as it came: what was not refused, and the newest in any case.
+
+    One that cannot be used is left out.
+    """
+    rows = connection.execute(
+        select(journal.c.id, journal.c.status)
+        .where(_inventories(renewal.gateway))
+        .order_by(IN_ORDER)
+    ).all()
+    out: list[Journalled] = []
+    for row in rows:
+        is_refused = row.status == Status.REFUSED
+        if is_refused and row is not rows[-1]:
+            continue
+        try:
+            inventory = _read(connection, row.id)
+            plan = plan_series(inventory, renewal.gateway, renewal.catalogue)
+        except ContractError as error:
+            _leave_out(renewal, row.id, error)
+        else:
+            out.append(Journalled(row.id, is_refused, inventory, plan))
+    return out
+
+
+def apply_anew(
+    connection: Connection, renewal: Renewal, inventories: Sequence[Journalled]
+) -> list[Announced]:
     """Make the datastreams agree with the catalogue of today; a newest inventory is tried again.
 
     What stands where is left as it is, unless the newest inventory had been refused.
     """
-    rows = connection.execute(
-        select(journal.c.id, journal.c.status)
-        .where(
-            journal.c.gateway == renewal.gateway,
-            journal.c.epoch.is_(None),
-            journal.c.topic == topics.inventory(renewal.gateway),
-        )
-        .order_by(journal.c.id)
-    ).all()
     out: list[Announced] = []
-    for row in rows:
-        is_refused = row.status == Status.REFUSED
-        if not is_refused or row is rows[-1]:
-            announced = _try(connection, renewal, row.id, is_refused=is_refused)
-            out.extend([announced] if announced else [])
+    for one in inventories:
+        if not out or one.is_refused or one.plan != out[-1].plan:
+            try:
+                with connection.begin_nested():
+                    _apply(connection, renewal, one)
+            except ContractError as error:
+                _leave_out(renewal, one.journal_id, error)
+                continue
+        models = {(sensor.thing, sensor.id): sensor.model for sensor in one.inventory.sensors}
+        out.append(Announced(one.journal_id, one.plan, models))
     return out
 
 
@@ -116,26 +154,26 @@ def read_timeline(connection: Connection, renewal: Renewal, announced: list[Anno
     )
 
 
-def _try(
-    connection: Connection, renewal: Renewal, journal_id: int, *, is_refused: bool
-) -> Announced | None:
-    """Apply one inventory; None when it cannot be, and then nothing of it remains."""
-    try:
-        inventory = _read(connection, journal_id)
-        plan = plan_series(inventory, renewal.gateway, renewal.catalogue)
-        with connection.begin_nested():
-            if is_refused:
-                args = (renewal.gateway, inventory, renewal.catalogue, renewal.now_ms)
-                apply_inventory(connection, *args)
-                settle(connection, journal_id, Status.STORED)
-            else:
-                things = _things(connection, renewal.gateway)
-                apply_datastreams(connection, renewal.gateway, things, plan)
-    except ContractError as error:
-        log.warning(INVENTORY_FAILED, gateway=renewal.gateway, entry=journal_id, reason=str(error))
-        return None
-    models = {(sensor.thing, sensor.id): sensor.model for sensor in inventory.sensors}
-    return Announced(journal_id, plan, models)
+def _inventories(gateway: str) -> ColumnElement[bool]:
+    return and_(
+        journal.c.gateway == gateway,
+        journal.c.epoch.is_(None),
+        journal.c.topic == topics.inventory(gateway),
+    )
+
+
+def _apply(connection: Connection, renewal: Renewal, one: Journalled) -> None:
+    if one.is_refused:
+        args = (renewal.gateway, one.inventory, renewal.catalogue, renewal.now_ms)
+        apply_inventory(connection, *args)
+        settle(connection, one.journal_id, Status.STORED)
+    else:
+        things = _things(connection, renewal.gateway)
+        apply_datastreams(connection, renewal.gateway, things, one.plan)
+
+
+def _leave_out(renewal: Renewal, journal_id: int, why: ContractError) -> None:
+    log.warning(INVENTORY_FAILED, gateway=renewal.gateway, entry=journal_id, reason=str(why))
 
 
 def _read(connection: Connection, journal_id: int) -> Inventory:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -30,6 +31,9 @@ MAX_BYTES = 2_000_000_000
 # Not /tmp, which may lie in memory. FHS 3.0, 5.15.
 _FOLDER = "/var/tmp"  # noqa: S108 - the file there has no name
 
+# For so long a body may pause; nobody else can hand a file in meanwhile.
+_SILENCE_S = 60.0
+
 # One at a time: each may take MAX_BYTES of the disk.
 _turn = threading.Lock()
 
@@ -40,6 +44,7 @@ _turn = threading.Lock()
     responses=documented(
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.FORBIDDEN,
+        HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.CONFLICT,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -128,11 +133,22 @@ def _spool() -> BinaryIO:
 
 async def _copy(request: Request, stream: BinaryIO) -> None:
     size = 0
-    async for chunk in request.stream():
+    chunks = aiter(request.stream())
+    while (chunk := await _next(chunks)) is not None:
         size += len(chunk)
         if size > MAX_BYTES:
             raise _too_large()
         await to_thread.run_sync(stream.write, chunk)
+
+
+async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
+    """Wait for more of the body: not for ever on a computer that was put to sleep meanwhile."""
+    try:
+        async with asyncio.timeout(_SILENCE_S):
+            return await anext(chunks, None)
+    except TimeoutError:
+        detail = f"Nothing more came for {_SILENCE_S:.0f} s: send the file again."
+        raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, detail) from None
 
 
 def _take(services: Services, stream: BinaryIO, stop: threading.Event) -> Report:

@@ -47,6 +47,10 @@ class Journal:
                 journal.settle(connection, entry, status)
         return entry
 
+    def settle(self, entry: int, status: Status) -> None:
+        with writing(self.engine) as connection:
+            journal.settle(connection, entry, status)
+
     def payload(self, entry: int) -> bytes | None:
         with self.engine.connect() as connection:
             kept = read_payload(connection, entry)

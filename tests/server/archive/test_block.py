@@ -1,5 +1,6 @@
 """Blocks: every byte comes back as it came, whatever it was."""
 
+import bz2
 import zlib
 from hashlib import sha256
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.archive.block import Kept, Slot, pack, unpack
+from server.archive.block import MAX_PLAIN_BYTES, Kept, Slot, pack, unpack
 
 TEXT = b'{"v":1,"clock":"ntp","s":[{"n":"dune-1/soil-10cm/vwc_raw","d":[2500,1,-1]}]}'
 
@@ -74,3 +75,14 @@ def test_many_batches_together_take_less_than_each_alone():
 def test_what_is_no_block_is_refused(data):
     with pytest.raises((ValueError, OSError)):
         dict(unpack(data, {}))
+
+
+def test_what_was_blown_up_does_not_blow_up_the_block():
+    """A few kilobytes may hold megabytes of blanks: a block full of them would fill the memory."""
+    payloads = [zlib.compress(b" " * 4_000_000, 9)] * 5
+
+    data = packed(*payloads)
+
+    assert len(bz2.decompress(data)) < MAX_PLAIN_BYTES + sum(map(len, payloads))
+    digests = {10 + at: digest(one) for at, one in enumerate(payloads)}
+    assert [kept.payload for _, kept in unpack(data, digests)] == payloads

@@ -241,6 +241,16 @@ def test_importing_an_older_card_again_adds_nothing(take, announce, journalled):
     assert journalled() == before
 
 
+def test_a_second_older_card_does_not_bring_back_what_stood_on_the_first(take, announce, engine):
+    announce("soil-10cm", rev=1, at=NOW)
+    take(of([1], "old-20cm", epoch="aaaaaaaa", at=NOW - 2 * HOUR))
+
+    take(of([1], "old-30cm", epoch="bbbbbbbb", at=NOW - HOUR))
+
+    standing = [key for key, _, is_open in deployments(engine) if is_open]
+    assert standing == ["soil-10cm"]
+
+
 def test_two_cards_that_never_had_a_connection_may_come_in_any_order(take, engine):
     new = of([1], "soil-10cm", "soil-20cm", epoch="bbbbbbbb", at=NOW)
     old = of([1], "soil-10cm", epoch="aaaaaaaa", at=NOW - HOUR)
@@ -418,3 +428,16 @@ def test_a_batch_of_nothing_is_no_crash(take):
     carried.batches[2] = encode(ClockSource.NTP, {})
 
     assert take(carried).stored == 1
+
+
+def test_a_database_that_fails_at_the_inventory_is_told_as_well(engine):
+    raw = of([1]).written()
+    with writing(engine) as connection:
+        connection.execute(text("ALTER TABLE gateway RENAME TO taken_away"))
+
+    try:
+        with pytest.raises(StoreError, match="import the file again"):
+            FileImport(engine, lambda: NOW, io.BytesIO(raw)).run()
+    finally:
+        with writing(engine) as connection:
+            connection.execute(text("ALTER TABLE taken_away RENAME TO gateway"))

@@ -7,7 +7,7 @@ from itertools import groupby
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.ingest.events import Message
+from server.ingest.events import Message, WaitingBatch
 from server.ingest.inbox import Inbox
 
 NOW = 1_767_225_600_000
@@ -98,3 +98,15 @@ def test_who_waits_is_woken_by_a_message():
     threading.Timer(0.05, lambda: inbox.put(message("gw-a", 1), 0)).start()
 
     assert inbox.take(5, 10) == [message("gw-a", 1)]
+
+
+def test_journalled_batches_go_before_what_waits_of_their_gateway_and_take_no_room():
+    inbox = Inbox(1)
+    first = message("gw-a", 9)
+    assert inbox.put(first, 0)
+    freed = [WaitingBatch(number, "gw-a") for number in range(3)]
+
+    inbox.put_first("gw-a", freed)
+
+    assert len(inbox) == 1
+    assert inbox.take(10, 0) == [*freed, first]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from server.ingest.events import BatchId
 from server.ingest.receipts import Receipts
+from server.ledger.book import Epoch
 from wire.messages import Receipt, Refusal
 
 
@@ -107,3 +108,16 @@ def test_every_batch_is_confirmed_and_never_twice_within_a_second(steps):
 
     assert told == {seq for seq, _ in steps}
     assert all(later - earlier >= 1.0 for earlier, later in pairwise(sent_at))
+
+
+def test_what_lately_was_under_way_is_forgotten_with_the_outboxes_it_was_of():
+    """A gateway that changes its epoch with each batch must not fill the memory."""
+    receipts = Receipts()
+
+    for number in range(1000):
+        receipts.add_stored(batch(1, epoch=f"epoch{number:04}"))
+        receipts.take_due(100.0 + number)
+
+    assert len(receipts._under_way) <= 31
+    known = [receipts.told(Epoch("gw-a", f"epoch{number:04}"), 1099.0) for number in range(1000)]
+    assert sum(known) == sum(known[969:]) == 31

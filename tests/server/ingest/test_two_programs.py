@@ -8,7 +8,7 @@ from sqlalchemy import select
 from server.db.engine import writing
 from server.db.locks import lock_gateways
 from server.db.tables import journal, ledger_range
-from server.ingest.pipeline import Pipeline
+from server.ingest.pipeline import Pipeline, Turn
 from server.ingest.worker import Backoff, Worker
 from server.store.engines import store_for
 from wire.catalogue import bundled
@@ -129,3 +129,31 @@ def test_a_name_that_nobody_announced_is_looked_up_once_a_transaction(
     take(*(station.readings(seq, ["1"], name="dune-1/soil-10cm/soil_ec") for seq in range(2, 20)))
 
     assert len(read) == 1
+
+
+def test_a_site_that_two_gateways_name_at_once_is_entered_once(engine, station):
+    """No inventory is refused because another program entered the same site a moment before."""
+    other = type(station)(gateway="kubuqi-edge")
+    found = []
+    is_in, goes_on = threading.Event(), threading.Event()
+
+    def announce(one, *, linger):
+        pipeline = Pipeline(store_for(engine), bundled())
+        message = one.announce(one.inventory(gateway={"id": one.gateway}))
+        with writing(engine) as connection:
+            found.append(pipeline.process(Turn(connection, NOW, alone=True), message))
+            is_in.set()
+            goes_on.wait(20 if linger else 0)
+
+    first = threading.Thread(target=announce, args=(station,), kwargs={"linger": True})
+    second = threading.Thread(target=announce, args=(other,), kwargs={"linger": False})
+    first.start()
+    assert is_in.wait(20)
+    second.start()
+    second.join(0.5)  # it waits for the first, whichever way
+    goes_on.set()
+    first.join()
+    second.join()
+
+    assert [one.reason for one in found] == ["", ""]
+    assert [one.status for one in found] == ["stored", "stored"]

@@ -84,6 +84,32 @@ def test_a_live_message_is_not_kept_waiting_by_the_backlog_of_another_gateway(
     assert [number for word, number, _ in wire.said if word == "acknowledge"][:3] == [1, 51, 2]
 
 
+def test_batches_that_waited_keep_no_other_gateway_waiting(
+    worker, station, take_on_sqlite, wait_until
+):
+    """A month may have waited for its inventory: it is taken in beside what is live."""
+    take_on_sqlite(*(station.readings(number, ["2000"]) for number in range(1, 1001)))
+    own = sent(station.readings(1001, ["2000"]), 2)
+    live = sent(station.message("saxaul/1/kubuqi-control/status", b'{"state": "online"}'), 3)
+
+    class Busy(RecordedWire):
+        def acknowledge(self, delivery):
+            super().acknowledge(delivery)
+            if delivery.packet_id == 1:
+                worker.offer(own)
+                worker.offer(live)
+
+    wire = Busy(lambda: worker.counts.stored)
+    worker.offer(sent(station.announce(), 1))
+    worker.start(wire)
+    wait_until(lambda: len([one for one in wire.said if one[0] == "acknowledge"]) == 3)
+
+    at = {number: stored for word, number, stored in wire.said if word == "acknowledge"}
+    assert at[3] < 300
+    assert at[2] > 1000  # those of one gateway keep their order
+    assert next(stored for word, _, stored in wire.said if word == "publish") < 300
+
+
 def test_a_message_that_cannot_even_be_journalled_is_dropped_and_the_next_is_taken(
     worker, station, take_on_sqlite, wait_until, monkeypatch
 ):

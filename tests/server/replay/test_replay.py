@@ -1,6 +1,7 @@
 """A replay makes what is stored what it would be, had the programs of today taken it all in."""
 
 from decimal import Decimal
+from functools import partial
 from hashlib import sha256
 
 import msgspec
@@ -9,14 +10,16 @@ from sqlalchemy import update
 
 from server.db import tables as t
 from server.derive import transforms
-from server.replay.selection import Span
+from server.replay.decoding import make
+from server.replay.selection import Span, windows
 from wire import topics
-from wire.batch import MAX_COMPRESSED_BYTES
+from wire.batch import MAX_COMPRESSED_BYTES, Sample, encode
 from wire.catalogue import Sentinel
 from wire.messages import ClockSource
 
 MINUTE_MS = 60_000
 GATEWAY = "kubuqi-dune"
+AT = (0, 6_000, 30_000, 60_000)
 
 
 def test_a_replay_of_what_is_right_changes_nothing(server, station):
@@ -321,3 +324,39 @@ def test_a_batch_that_came_first_counts_though_it_is_stored_last(server, station
     assert server.values("vwc_raw") == {0: 2500.0}
     assert server.latest()["vwc_raw"][:2] == (0, 2500.0)
     assert (tally.stored, tally.added) == (1, 0)
+
+
+def test_a_wrong_instant_does_not_have_all_looked_through_that_lies_between(
+    server, station, monkeypatch
+):
+    """That is done while nobody else may write: a decade would take minutes."""
+    strewn = [Sample(minute * MINUTE_MS, Decimal(1)) for minute in (0, 1, 60_000)]
+    payload = encode(ClockSource.NTP, {"dune-1/soil-10cm/vwc_raw": strewn})
+    server.take(
+        station.announce(),
+        station.message(topics.batch(GATEWAY, "bbbb0000", 1), payload),
+        *(station.batch(seq, {"vwc_raw": ["2500"]}, at=at) for seq, at in enumerate(AT, 1)),
+    )
+    with server.engine.begin() as connection:
+        is_strewn = t.journal.c.epoch == "bbbb0000"
+        connection.execute(update(t.journal).where(is_strewn).values(status="refused"))
+        connection.execute(t.ledger_range.delete().where(t.ledger_range.c.epoch == "bbbb0000"))
+    read = []
+    monkeypatch.setattr("server.replay.run.make", lambda one, _: read.append(one) or make(one, _))
+
+    server.replay(only_refused=True)
+
+    assert [one.batch.seq for one in read[1:] if one.batch.epoch == "a1b2c3d4"] == [1, 4]
+
+
+def test_what_cannot_be_used_is_counted_once_however_long_it_lasts(server, station, monkeypatch):
+    server.take(
+        station.announce(),
+        station.batch(1, {"vwc_raw": ["2500"] * 10}),
+        *(station.batch(seq, {"soil_temperature": ["15"]}, at=seq) for seq in range(2, 6)),
+    )
+    with server.engine.begin() as connection:
+        connection.execute(update(t.journal).where(t.journal.c.seq == 1).values(payload=b"broken"))
+    monkeypatch.setattr("server.replay.selection.windows", partial(windows, limit=1))
+
+    assert server.replay().kept.total() == 1

@@ -269,3 +269,17 @@ def test_a_server_that_stops_does_not_wait_for_an_import(sqlite_engine):
 def count_of(engine):
     with engine.connect() as connection:
         return connection.execute(select(func.count()).select_from(journal)).scalar_one()
+
+
+def test_an_upload_that_falls_silent_keeps_nobody_out(site, post, monkeypatch):
+    """Of a computer that was put to sleep the connection never ends."""
+    monkeypatch.setattr(routes, "_SILENCE_S", 0.2)
+    address = (site.client.base_url.host, site.client.base_url.port)
+    head = f"POST {ADDRESS} HTTP/1.1\r\nHost: {address[0]}\r\nContent-Type: application/zip\r\n"
+    with socket.create_connection(address, timeout=10) as sleeper:
+        sleeper.sendall(f"{head}Content-Length: 1000\r\n\r\nPK".encode())
+        answer = sleeper.recv(4096)
+
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"application/problem+json" in answer
+        assert post(of([1]).written()).status_code == 200
