@@ -255,7 +255,8 @@ def decode(payload: bytes) -> Batch:
         )
     if sum(len(one.d) for one in fields.s) > MAX_VALUES:
         raise ContractError(f"batch holds over {MAX_VALUES} values")
-    return Batch(fields.clock, [_read_series(one, fields.t) for one in fields.s])
+    instants = _Instants(fields.t)
+    return Batch(fields.clock, [_read_series(one, instants) for one in fields.s])
 
 
 def _decompress(payload: bytes) -> bytes:
@@ -273,11 +274,33 @@ def _decompress(payload: bytes) -> bytes:
     return text
 
 
-def _read_series(fields: _SeriesFields, shared: _Times | None) -> Series:
-    times = _read_times(fields.t if fields.t is not None else shared, len(fields.d), fields.n)
-    mantissas = _accumulate(fields.d)
-    if any(abs(m) > MAX_MANTISSA for m in mantissas if m is not None):
+class _Instants:
+    """The instants that series share: read once for each length, not once for each series."""
+
+    def __init__(self, shared: _Times | None) -> None:
+        self._shared = shared
+        self._read: dict[int, Sequence[int]] = {}
+
+    def of(self, fields: _SeriesFields) -> Sequence[int]:
+        """Give the instants of a series; raises ContractError when they do not fit its values."""
+        count = len(fields.d)
+        if fields.t is not None:
+            return _read_times(fields.t, count, fields.n)
+        found = self._read.get(count)
+        if found is None:
+            found = self._read[count] = _read_times(self._shared, count, fields.n)
+        return found
+
+
+def _read_series(fields: _SeriesFields, instants: _Instants) -> Series:
+    times = instants.of(fields)
+    is_whole = None not in fields.d
+    mantissas = _accumulate(fields.d, is_whole=is_whole)
+    present = [m for m in mantissas if m is not None]
+    if present and (max(present) > MAX_MANTISSA or min(present) < -MAX_MANTISSA):
         raise ContractError(f"{fields.n}: a value has over 53 bits")
+    if is_whole and not fields.m and fields.q is None:
+        return Series(fields.n, times, fields.e, mantissas)
     reasons = {index: reason[:MAX_REASON_CHARS] for index, reason in fields.m}
     if any(not 0 <= i < len(mantissas) or mantissas[i] is not None for i in reasons):
         raise ContractError(f"{fields.n}: a reason is given for a value that is not missing")
@@ -290,17 +313,19 @@ def _read_times(times: _Times | None, count: int, name: str) -> Sequence[int]:
             instants: Sequence[int] = (
                 range(first, first + step * count, step) if step else [first] * count
             )
+            ends = first, first + step * (count - 1)
         case [int(first), list(offsets)] if len(offsets) == count and count > 0:
             instants = [first + offset for offset in offsets]
+            ends = min(instants), max(instants)
         case _:
             raise ContractError(f"{name}: its times do not match its {count} values")
-    if min(instants) < 0 or max(instants) > MAX_TIME_MS:
+    if min(ends) < 0 or max(ends) > MAX_TIME_MS:
         raise ContractError(f"{name}: an instant lies outside the years 1970 to 9999")
     return instants
 
 
-def _accumulate(deltas: Sequence[int | None]) -> list[int | None]:
-    if None not in deltas:
+def _accumulate(deltas: Sequence[int | None], *, is_whole: bool) -> list[int | None]:
+    if is_whole:
         return list(accumulate(deltas))
     out: list[int | None] = []
     last = 0

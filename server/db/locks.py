@@ -10,7 +10,10 @@ from sqlalchemy import Connection, text
 _CLASS = 0x47415445
 # An array is unnested in its order, so the locks are taken in that of the keys.
 _LOCK = text("SELECT pg_advisory_xact_lock(:class, key) FROM unnest(CAST(:keys AS int[])) AS key")
-_TRY = text("SELECT pg_try_advisory_xact_lock(:class, :key)")
+_TRY = text(
+    "SELECT key FROM unnest(CAST(:keys AS int[])) AS key"
+    " WHERE pg_try_advisory_xact_lock(:class, key)"
+)
 
 
 def lock_gateways(connection: Connection, gateways: Iterable[str]) -> None:
@@ -18,7 +21,7 @@ def lock_gateways(connection: Connection, gateways: Iterable[str]) -> None:
 
     To be called once in a transaction, before anything else, with all the gateways it may touch:
     everybody locks in the same order, hence nobody waits in a circle. Further ones may be taken by
-    `try_lock_gateway`, which does not wait. Two names that share a key only wait for each other.
+    `try_lock_gateways`, which does not wait. Two names that share a key only wait for each other.
     On SQLite a transaction that writes is alone anyway.
     """
     if connection.dialect.name != "postgresql":
@@ -28,11 +31,13 @@ def lock_gateways(connection: Connection, gateways: Iterable[str]) -> None:
         connection.execute(_LOCK, {"class": _CLASS, "keys": keys}).all()
 
 
-def try_lock_gateway(connection: Connection, gateway: str) -> bool:
-    """Do the same for one more gateway; False when somebody else is at it."""
-    if connection.dialect.name != "postgresql":
-        return True
-    return bool(connection.execute(_TRY, {"class": _CLASS, "key": _key(gateway)}).scalar_one())
+def try_lock_gateways(connection: Connection, gateways: Iterable[str]) -> set[str]:
+    """Do the same for more gateways without waiting; give those at which nobody else is."""
+    wanted = {one: _key(one) for one in gateways}
+    if connection.dialect.name != "postgresql" or not wanted:
+        return set(wanted)
+    free = set(connection.execute(_TRY, {"class": _CLASS, "keys": list(wanted.values())}).scalars())
+    return {one for one, key in wanted.items() if key in free}
 
 
 def _key(gateway: str) -> int:

@@ -1,7 +1,8 @@
 """The transforms a catalogue entry may name. A released version never changes: it gets a next one.
 
 A name is `what/version`; input and output are arrays in the units that the catalogue gives the
-source field and the derived property.
+source field and the derived property. Each number is taken by itself: an array may hold those of
+many batches and series.
 """
 
 from collections.abc import Callable, Mapping

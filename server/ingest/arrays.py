@@ -25,7 +25,7 @@ from wire.quality import Flag, Test
 _T = TypeVar("_T", bound=np.generic)
 MAX_MONTHS = 1200  # a century, twice what lies between 1970 and today
 
-_MONTH_MS = 30 * 86_400_000  # the chunk of the first migration
+MONTH_MS = 30 * 86_400_000  # the chunk of the first migration
 _EDGE_FLAGS = (Flag.SUSPECT, Flag.FAIL)
 
 
@@ -91,7 +91,7 @@ def refuse_scattered(columns: Columns) -> None:
 
     TimescaleDB keeps a chunk for each month: one absurd batch would make a table of thousands.
     """
-    months = len(np.unique(columns.time_ms // _MONTH_MS))
+    months = len(np.unique(columns.time_ms // MONTH_MS))
     if months > MAX_MONTHS:
         raise ContractError(
             f"its instants are strewn over {months} months; {MAX_MONTHS} are allowed"
@@ -120,7 +120,7 @@ def _read(series: Series, ref: SeriesRef) -> Piece:
         datastream_id=ref.datastream_id,
         time_ms=np.array(series.times_ms, dtype=np.int64),
         value=_values(series),
-        quality=_edge_quality(series),
+        quality=edge_quality(series),
         # PostgreSQL holds no NUL in text.
         reasons={
             index: reason.replace("\0", "") for index, reason in series.reasons.items() if reason
@@ -139,7 +139,7 @@ def _values(series: Series) -> NDArray[np.float64]:
     return mantissas * np.float64(10**series.exponent)
 
 
-def _edge_quality(series: Series) -> NDArray[np.int32]:
+def edge_quality(series: Series) -> NDArray[np.int32]:
     """Pack the gateway's flags. A value that is there but flagged missing cannot be trusted."""
     count = len(series.mantissas)
     if series.flags is None:

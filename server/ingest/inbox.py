@@ -43,6 +43,11 @@ class Inbox:
         """Count the messages that wait."""
         return self._count
 
+    def gateways(self) -> set[str]:
+        """Name those of which something waits."""
+        with self._changed:
+            return set(self._lines)
+
     def put(self, message: Message, timeout_s: float) -> bool:
         """Add a message; False when there was no room for it within the time."""
         with self._changed:

@@ -7,6 +7,7 @@ cannot be used is journalled with the reason and leaves nothing else behind.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import select
@@ -17,7 +18,9 @@ from server.catalog.resolve import SeriesRef, load_series
 from server.db.faults import is_database_fault
 from server.db.tables import datastream
 from server.ingest import journal, packs, reports
-from server.ingest.arrays import Piece, UnannouncedError, judge, resolve
+from server.ingest.arrays import Piece, UnannouncedError, judge, refuse_unusable, resolve
+from server.ingest.bulk.bundle import Bundle
+from server.ingest.bulk.taking import take_all
 from server.ingest.events import BatchId, Message, Outcome, Status, Turn, WaitingBatch
 from server.ingest.journal import Entry
 from server.ledger import book
@@ -48,6 +51,8 @@ AGE_UNKNOWN = (
 
 log = structlog.get_logger(__name__)
 
+_T = TypeVar("_T")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Known:
@@ -70,6 +75,26 @@ class Pipeline:
         if isinstance(work, WaitingBatch):
             return self._retry(turn, work.journal_id)
         return self._take(turn, work)
+
+    def bundle(self, turn: Turn) -> Bundle:
+        """Begin a bundle of batches that are to be taken in together."""
+
+        def names(gateway: str, wanted: Sequence[str]) -> list[SeriesRef]:
+            def find(refs: Mapping[str, SeriesRef]) -> list[SeriesRef]:
+                refuse_unusable(wanted, refs)
+                return [refs[name] for name in wanted]
+
+            return self._named(turn, gateway, find)
+
+        return Bundle(names)
+
+    def process_all(self, turn: Turn, bundle: Bundle) -> list[Outcome]:
+        """Take in a bundle; what is not plain about it, message by message."""
+        outcomes = take_all(turn, self.store, bundle.prepared)
+        return [
+            outcome if outcome is not None else self.process(turn, one.message)
+            for one, outcome in zip(bundle.prepared, outcomes, strict=True)
+        ]
 
     def forget(self) -> None:
         """Drop what was read in a transaction that did not commit."""
@@ -155,8 +180,8 @@ class Pipeline:
         return Outcome(Status.STORED, observations=len(columns), latest=latest)
 
     def _named(
-        self, turn: Turn, gateway: str, use: Callable[[Mapping[str, SeriesRef]], list[Piece]]
-    ) -> list[Piece]:
+        self, turn: Turn, gateway: str, use: Callable[[Mapping[str, SeriesRef]], list[_T]]
+    ) -> list[_T]:
         """Find the datastreams of what came; raises UnannouncedError.
 
         A name may be new to us because another program took the inventory: what was read in an

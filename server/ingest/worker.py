@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from server.db.engine import explain, writing
 from server.db.faults import is_database_fault
-from server.db.locks import lock_gateways, try_lock_gateway
+from server.db.locks import lock_gateways, try_lock_gateways
 from server.ingest.events import Delivery, Message, Outcome, Status, Turn, WaitingBatch, Work
 from server.ingest.inbox import Inbox
 from server.ingest.pipeline import Pipeline
@@ -39,7 +39,7 @@ LISTENER_FAILED = "listener_failed"
 
 # One transaction holds at most this many messages, and no more once it holds this many values or
 # lasts this long: what is live waits for the transaction in hand while a backlog comes in.
-MAX_GROUP_MESSAGES = 200
+MAX_GROUP_MESSAGES = 2_000
 MAX_GROUP_VALUES = 20_000
 MAX_GROUP_S = 0.25
 # At most this many messages wait in memory: 500 of the largest are 128 MB.
@@ -206,21 +206,52 @@ class Worker:
         values = 0
         with writing(self._engine) as connection:
             turn = Turn(connection, self._clock(), alone=limit == 1)
-            locked: set[str] = set()
+            locked = self._lock(connection, work)
             ends_s = time.monotonic() + MAX_GROUP_S
             while len(outcomes) < limit and values < MAX_GROUP_VALUES:
-                if len(outcomes) == len(work):
-                    work.extend(self._inbox.take(1, 0.0))
-                if len(outcomes) == len(work):
+                taken = self._take(turn, work, outcomes, locked)
+                if not taken:
                     break
-                if not _lock(connection, _gateway_of(work[len(outcomes)]), locked):
-                    break
-                outcome = self._pipeline.process(turn, work[len(outcomes)])
-                outcomes.append(outcome)
-                values += outcome.observations
+                outcomes += taken
+                values += sum(one.observations for one in taken)
                 if time.monotonic() >= ends_s:
                     break
         return outcomes
+
+    def _lock(self, connection: Connection, work: Sequence[Work]) -> set[str]:
+        """Be alone with the gateways of which something waits, as far as nobody else is at them.
+
+        Waits only for that of the first. What names no gateway writes nothing that others would.
+        """
+        first = _gateway_of(work[0])
+        lock_gateways(connection, [first] if first else [])
+        others = {*map(_gateway_of, work), *self._inbox.gateways()} - {first, ""}
+        return {first, ""} | try_lock_gateways(connection, others)
+
+    def _take(
+        self, turn: Turn, work: deque[Work], done: Sequence[Outcome], locked: set[str]
+    ) -> list[Outcome]:
+        """Take in the next messages: plain batches together, anything else by itself; [] for none.
+
+        What follows those that are `done` is reached for the first time here.
+        """
+        bundle = self._pipeline.bundle(turn)
+        while not bundle.is_full:
+            one = self._reach(work, len(done) + len(bundle.prepared))
+            if one is None or not _is_ours(turn.connection, _gateway_of(one), locked):
+                break
+            if turn.alone or isinstance(one, WaitingBatch) or not bundle.add(one):
+                return [
+                    *self._pipeline.process_all(turn, bundle),
+                    self._pipeline.process(turn, one),
+                ]
+        return self._pipeline.process_all(turn, bundle)
+
+    def _reach(self, work: deque[Work], at: int) -> Work | None:
+        """Give the work that stands there, taken from the inbox if need be; None when all is."""
+        if at == len(work):
+            work.extend(self._inbox.take(1, 0.0))
+        return work[at] if at < len(work) else None
 
     def _recover(self, error: Exception, work: deque[Work], limit: int, wire: Wire) -> None:
         """Wait while the database fails; drop a message that fails by itself for another cause."""
@@ -317,18 +348,11 @@ class Worker:
             wire.acknowledge(one.delivery)
 
 
-def _lock(connection: Connection, gateway: str, locked: set[str]) -> bool:
-    """Be alone with a gateway; False when another program is, and waiting might be in a circle.
-
-    What names no gateway writes nothing that another program would.
-    """
-    if gateway and gateway not in locked:
-        if locked and not try_lock_gateway(connection, gateway):
-            return False
-        if not locked:
-            lock_gateways(connection, [gateway])
-        locked.add(gateway)
-    return True
+def _is_ours(connection: Connection, gateway: str, locked: set[str]) -> bool:
+    """Be alone with a gateway; False when another program is, and waiting might be in a circle."""
+    if gateway not in locked:
+        locked |= try_lock_gateways(connection, [gateway])
+    return gateway in locked
 
 
 def _gateway_of(work: Work) -> str:

@@ -1,9 +1,19 @@
 """Writes the ledger, inside the transaction that stores what it tells of."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from server.db.tables import gateway_epoch, ledger_range
 from server.ledger.runs import Fate, Run, Span, count, place, union, yielding
@@ -15,7 +25,31 @@ _NEIGHBOURS = 3
 # Ranges looked through at once for what a gateway says of many numbers; what lies behind them stays
 # as it is. An honest ledger has some dozens of them.
 MAX_LOOKED_THROUGH = 20_000
-_CHUNK = 500
+_CAME = {Fate.STORED, Fate.REFUSED, Fate.WAITING}
+
+_PAGE = """
+WITH near (gateway, epoch, lowest, highest) AS (VALUES {values})
+SELECT r.gateway, r.epoch, r.first, r.last, r.fate FROM near
+JOIN ledger_range r ON r.gateway = near.gateway AND r.epoch = near.epoch
+    AND r.first <= near.highest AND r.last >= near.lowest
+ORDER BY r.gateway, r.epoch, r.first
+"""
+_WHERE = (
+    ledger_range.c.gateway == bindparam("of_gateway"),
+    ledger_range.c.epoch == bindparam("of_epoch"),
+    ledger_range.c.first == bindparam("of_first"),
+)
+_DELETE = delete(ledger_range).where(*_WHERE)
+_UPDATE = (
+    update(ledger_range).where(*_WHERE).values(last=bindparam("to_last"), fate=bindparam("to_fate"))
+)
+_INSERT = insert(ledger_range).values(
+    gateway=bindparam("of_gateway"),
+    epoch=bindparam("of_epoch"),
+    first=bindparam("of_first"),
+    last=bindparam("to_last"),
+    fate=bindparam("to_fate"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +60,60 @@ class Epoch:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The ranges around some numbers of several epochs, of each in order."""
+
+    runs: Mapping[Epoch, Sequence[Run]]
+
+    def knows(self, epoch: Epoch, seq: int) -> bool:
+        """Tell whether a batch is in the journal, or was: what came has a fate of its own."""
+        runs = self.runs[epoch]
+        at = bisect_right(runs, seq, key=lambda run: run.first) - 1
+        return at >= 0 and seq <= runs[at].last and runs[at].fate in _CAME
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Ranges of an epoch as they were read, and as they are to be."""
+
+    epoch: Epoch
+    before: Sequence[Run]
+    after: Sequence[Run]
+
+
 def note(connection: Connection, epoch: Epoch, seq: int, fate: Fate, now_ms: int) -> None:
     """Write down what became of a batch; one that is stored stays so whatever follows."""
     before = _beside(connection, epoch, seq)
-    if _rewrite(connection, epoch, before, place(before, [(seq, seq)], fate)):
+    if _rewrite(connection, [_Change(epoch, before, place(before, [(seq, seq)], fate))]):
+        remember(connection, epoch, now_ms)
+
+
+def read_page(connection: Connection, spans: Mapping[Epoch, Sequence[Span]]) -> Page:
+    """Read what is written of numbers in spans, and beside them, of several epochs at once."""
+    if not spans:
+        return Page({})
+    keys = {
+        f"{name}{at}": value
+        for at, (epoch, own) in enumerate(spans.items())
+        for name, value in zip("gelh", _reach(epoch, own), strict=True)
+    }
+    values = ", ".join(f"(:g{at}, :e{at}, :l{at}, :h{at})" for at in range(len(spans)))
+    runs: dict[Epoch, list[Run]] = {epoch: [] for epoch in spans}
+    for row in connection.execute(text(_PAGE.format(values=values)), keys):
+        runs[Epoch(row.gateway, row.epoch)].append(Run(row.first, row.last, Fate(row.fate)))
+    return Page(runs)
+
+
+def note_stored(
+    connection: Connection, page: Page, spans: Mapping[Epoch, Sequence[Span]], now_ms: int
+) -> None:
+    """Write down that batches are stored, given what is written around them."""
+    changes = [
+        _Change(epoch, page.runs[epoch], place(page.runs[epoch], own, Fate.STORED))
+        for epoch, own in spans.items()
+    ]
+    for epoch in _rewrite(connection, changes):
         remember(connection, epoch, now_ms)
 
 
@@ -96,36 +180,37 @@ def _lay(connection: Connection, epoch: Epoch, told: Sequence[Span], fate: Fate,
         return 0
     before, end = _around(connection, epoch, (spans[0][0], spans[-1][1]))
     spans = [(first, min(last, end)) for first, last in spans if first <= end]
-    _rewrite(connection, epoch, before, place(before, spans, fate))
+    _rewrite(connection, [_Change(epoch, before, place(before, spans, fate))])
     return count(yielding(before, spans, fate))
 
 
-def _rewrite(
-    connection: Connection, epoch: Epoch, before: Sequence[Run], after: Sequence[Run]
-) -> bool:
-    """Make the ranges that were read what they are to be; tell whether one began."""
-    starts = {run.first: run for run in before}
-    kept = {run.first for run in after}
-    ended = [first for first in starts if first not in kept]
-    for at in range(0, len(ended), _CHUNK):
-        chunk = ended[at : at + _CHUNK]
-        connection.execute(delete(ledger_range).where(_of(epoch), ledger_range.c.first.in_(chunk)))
-    for run in after:
-        if run.first in starts and run != starts[run.first]:
-            connection.execute(
-                update(ledger_range)
-                .where(_of(epoch), ledger_range.c.first == run.first)
-                .values(last=run.last, fate=run.fate.value)
-            )
-    where: dict[str, object] = {"gateway": epoch.gateway, "epoch": epoch.name}
-    began = [
-        where | {"first": run.first, "last": run.last, "fate": run.fate.value}
-        for run in after
-        if run.first not in starts
-    ]
-    if began:
-        connection.execute(insert(ledger_range), began)
-    return bool(began)
+def _rewrite(connection: Connection, changes: Iterable[_Change]) -> list[Epoch]:
+    """Make the ranges that were read what they are to be; list the epochs in which one began."""
+    ended: list[dict[str, object]] = []
+    changed: list[dict[str, object]] = []
+    began: list[dict[str, object]] = []
+    fresh: list[Epoch] = []
+    for one in changes:
+        where: dict[str, object] = {"of_gateway": one.epoch.gateway, "of_epoch": one.epoch.name}
+        starts = {run.first: run for run in one.before}
+        kept = {run.first for run in one.after}
+        ended += [where | {"of_first": first} for first in starts if first not in kept]
+        for run in one.after:
+            row = where | {"of_first": run.first, "to_last": run.last, "to_fate": run.fate.value}
+            if run.first not in starts:
+                began.append(row)
+                fresh.append(one.epoch)
+            elif run != starts[run.first]:
+                changed.append(row)
+    for statement, rows in ((_DELETE, ended), (_UPDATE, changed), (_INSERT, began)):
+        if rows:
+            connection.execute(statement, rows)
+    return list(dict.fromkeys(fresh))
+
+
+def _reach(epoch: Epoch, spans: Sequence[Span]) -> tuple[str, str, int, int]:
+    lowest, highest = min(first for first, _ in spans), max(last for _, last in spans)
+    return epoch.gateway, epoch.name, lowest - 1, min(highest + 1, MAX_SEQ)
 
 
 def _beside(connection: Connection, epoch: Epoch, seq: int) -> list[Run]:

@@ -4,6 +4,7 @@ The clauses are of the PostgreSQL 17 manual, chapter 53: simple and extended que
 comes before a connection is up.
 """
 
+import re
 import struct
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,9 @@ _REFUSED = b"N"
 _ENCRYPTED = (b"S", b"G")
 _HEAD_BYTES = 5  # type, length (which counts itself and what follows)
 _UNTYPED_BYTES = 8  # length, code: the least of a first message
+
+_COPY_JOURNAL = "COPY JOURNAL "
+_BATCH_TOPIC = re.compile(rb"saxaul/1/[a-z0-9-]+/batch/[a-z0-9]+/[0-9]+")
 
 _DONE, _EMPTY, _SUSPENDED, _ERROR, _READY = b"C", b"I", b"s", b"E", b"Z"
 
@@ -78,6 +82,7 @@ class PostgresTalk:
         self._prepared: dict[bytes, str] = {}
         self._portals: dict[bytes, _Statement] = {}
         self._pending: deque[_Statement] = deque()
+        self._copied = b""  # into the journal
         self._journalled: tuple[str, ...] = ()  # in the transaction that is open
         self._committing = False
 
@@ -132,7 +137,23 @@ class PostgresTalk:
                 return self._run(self._portals.get(portal, _Statement("")), awaits_ready=False)
             case b"S":
                 self._pending.append(_SYNC)
+            case b"d" if self._copies_journal():
+                self._copied += body
+            case b"c" if self._copies_journal():
+                return self._end_of_journal()
         return ()
+
+    def _copies_journal(self) -> bool:
+        """Tell whether what is copied in are entries of the journal; a COPY is alone on its way."""
+        return bool(self._pending) and _plain(self._pending[0]).startswith(_COPY_JOURNAL)
+
+    def _end_of_journal(self) -> Sequence[Event]:
+        """Name the batches whose entries were copied in: each row holds its topic as text."""
+        topics = tuple(_text(one) for one in _BATCH_TOPIC.findall(self._copied))
+        self._copied = b""
+        statement = self._pending[0]
+        self._pending[0] = _Statement(statement.sql, tuple(filter(is_batch, topics)))
+        return (self._event(What.JOURNAL, Way.UP, self._pending[0].topics),)
 
     def _bind(self, body: bytes) -> None:
         portal, name, parameters = body.split(b"\0", 2)
@@ -227,6 +248,8 @@ def _requested(statement: _Statement) -> What | None:
     words = _plain(statement)
     if words.startswith("INSERT INTO JOURNAL ") and statement.topics:
         return What.JOURNAL
+    if words.startswith(_COPY_JOURNAL):
+        return What.JOURNAL if statement.topics else None  # known at its end
     if words.startswith("COPY ") and "FROM STDIN" in words:
         return What.COPY
     return What.COMMIT if words == "COMMIT" else None

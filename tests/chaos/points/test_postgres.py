@@ -89,6 +89,27 @@ def test_a_batch_is_followed_into_the_database(talk):
     ]
 
 
+def test_batches_copied_into_the_journal_are_followed_too(talk):
+    """A row's fields come after their lengths; a row may be cut between two messages."""
+    other = BATCH.replace("/1", "/2") if BATCH.endswith("/1") else BATCH[:-1] + "9"
+    rows = b"".join(struct.pack(">i", len(one)) + one.encode() for one in (BATCH, other))
+    told(talk, Way.UP, parse(b"", b"COPY journal (topic) FROM STDIN (FORMAT binary)") + bind(b""))
+
+    assert told(talk, Way.UP, EXECUTE) == []
+    assert told(talk, Way.DOWN, COPY_IN) == []
+    assert told(talk, Way.UP, message(b"d", rows[:20]) + message(b"d", rows[20:])) == []
+    assert told(talk, Way.UP, message(b"c", b"") + SYNC) == [
+        event(What.JOURNAL, Way.UP, BATCH, other)
+    ]
+    assert told(talk, Way.DOWN, done(b"COPY 2") + READY) == [
+        event(What.JOURNAL_DONE, Way.DOWN, BATCH, other)
+    ]
+    told(talk, Way.UP, query(b"COMMIT"))
+    assert told(talk, Way.DOWN, done(b"COMMIT") + READY) == [
+        event(What.COMMIT_DONE, Way.DOWN, BATCH, other)
+    ]
+
+
 def test_a_statement_that_was_prepared_is_known_by_its_name(talk):
     told(talk, Way.UP, parse(b"one", INSERT) + SYNC)
     told(talk, Way.DOWN, READY)

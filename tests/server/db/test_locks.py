@@ -6,18 +6,18 @@ import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.db.engine import writing
-from server.db.locks import lock_gateways, try_lock_gateway
+from server.db.locks import lock_gateways, try_lock_gateways
 
 
 def test_who_holds_a_gateway_keeps_others_out_until_the_transaction_ends(timescale_engine):
     with writing(timescale_engine) as one:
         lock_gateways(one, ["dune", "edge"])
         with writing(timescale_engine) as other:
-            during = [try_lock_gateway(other, name) for name in ("dune", "edge", "control")]
+            during = try_lock_gateways(other, ["dune", "edge", "control"])
     with writing(timescale_engine) as other:
-        after = try_lock_gateway(other, "dune")
+        after = try_lock_gateways(other, ["dune"])
 
-    assert (during, after) == ([False, False, True], True)
+    assert (during, after) == ({"control"}, {"dune"})
 
 
 def test_a_gateway_may_be_locked_again_by_its_holder(engine):
@@ -25,7 +25,7 @@ def test_a_gateway_may_be_locked_again_by_its_holder(engine):
         lock_gateways(connection, ["dune", "dune"])
         lock_gateways(connection, [])
 
-        assert try_lock_gateway(connection, "dune")
+        assert try_lock_gateways(connection, ["dune"]) == {"dune"}
 
 
 @pytest.mark.parametrize("engine", ["timescale"], indirect=True)

@@ -5,6 +5,7 @@ import threading
 import pytest
 import structlog
 
+from server.ingest.bulk.bundle import Bundle
 from server.ingest.events import Delivery
 from server.ingest.pipeline import Pipeline
 from server.ingest.worker import Backoff, Worker
@@ -122,6 +123,7 @@ def test_a_message_that_cannot_even_be_journalled_is_dropped_and_the_next_is_tak
 
     taken = Pipeline._take
     monkeypatch.setattr(Pipeline, "_take", refuse)
+    monkeypatch.setattr(Bundle, "add", lambda _bundle, _message: False)  # each by itself
     wire = RecordedWire()
     for packet_id, message in enumerate(
         [station.announce(), station.readings(1, ["1"]), station.readings(2, ["2000"])], start=1

@@ -1,0 +1,168 @@
+"""A bundle leaves in the database what its batches leave one by one, whatever is among them."""
+
+import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, event, select
+
+from server.db import tables as t
+from server.db.engine import writing
+from server.ingest.bulk import taking
+from server.ingest.events import Status, Turn, WaitingBatch
+from wire import topics
+
+NOW_MS = 1_767_225_600_000
+GATEWAY = "kubuqi-dune"
+RAW = "dune-1/soil-10cm/vwc_raw"
+TEMPERATURE = "dune-1/soil-10cm/soil_temperature"
+
+batches = st.tuples(
+    st.integers(1, 8),
+    st.sampled_from([RAW, TEMPERATURE, "dune-1/soil-10cm/soil_ec", "dune-1/soil-10cm/vwc"]),
+    st.lists(st.sampled_from(["2493.4", "0", None, "-9999", "2000"]), min_size=1, max_size=3),
+    st.integers(0, 4),
+)
+garbage = st.tuples(st.integers(1, 8), st.sampled_from([b"", b"no batch", b"x\x9c"]))
+streams = st.lists(st.one_of(batches, garbage, st.just("inventory")), min_size=2, max_size=12)
+
+
+def messages(station, stream):
+    for one in stream:
+        if one == "inventory":
+            yield station.announce()
+        elif len(one) == 2:
+            yield station.batch(*one)
+        else:
+            seq, name, values, minute = one
+            yield station.readings(seq, values, name=name, at_ms=NOW_MS - 60_000 * minute)
+
+
+def one_by_one(take, stream):
+    for message in stream:
+        for outcome in take(message):
+            if outcome.waiting:
+                take(*map(WaitingBatch, outcome.waiting))
+
+
+def in_bundles(take, stream):
+    """As the worker does: plain batches together, what is not plain ends a bundle."""
+    left = list(stream)
+    while left:
+        with writing(take.engine) as connection:
+            turn = Turn(connection, NOW_MS, alone=False)
+            bundle = take.pipeline.bundle(turn)
+            while left and bundle.add(left[0]):
+                left.pop(0)
+            take.pipeline.process_all(turn, bundle)
+        if left:
+            one_by_one(take, [left.pop(0)])
+
+
+def clear(take):
+    take.pipeline.forget()
+    with writing(take.engine) as connection:
+        for table in reversed(t.metadata.sorted_tables):
+            connection.execute(delete(table))
+
+
+def told(take):
+    """All that a person can see, by names."""
+    names = select(t.datastream.c.id, t.datastream.c.name).subquery()
+    series = {
+        table.name: select(names.c.name, *[c for c in table.c if c.name != "datastream_id"]).join(
+            names, names.c.id == table.c.datastream_id
+        )
+        for table in (t.observation, t.observation_note, t.latest)
+    }
+    without = {"id", "first_seen_at", "sensor_id"}
+    tables = {
+        table.name: select(*[c for c in table.c if c.name not in without])
+        for table in (t.journal, t.ledger_range, t.gateway_epoch)
+    }
+    with take.engine.connect() as connection:
+        return {
+            name: sorted(map(str, connection.execute(query)))
+            for name, query in (series | tables).items()
+        }
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(stream=streams)
+def test_bundled_or_not_the_database_is_the_same(take, station, stream):
+    stream = list(messages(station, ["inventory", *stream]))
+    clear(take)
+    one_by_one(take, stream)
+    expected = told(take)
+    clear(take)
+
+    in_bundles(take, stream)
+
+    assert told(take) == expected
+
+
+def bundled(take, turn, stream):
+    bundle = take.pipeline.bundle(turn)
+    assert all(bundle.add(one) for one in stream)
+    return take.pipeline.process_all(turn, bundle)
+
+
+def test_a_bundle_takes_the_same_number_of_statements_however_many_batches(take, station):
+    take(station.announce())
+    stream = [station.readings(seq, ["2000"], at_ms=NOW_MS - 1000 * seq) for seq in range(1, 61)]
+    counts = [0]
+
+    def count(*_):
+        counts[-1] += 1
+
+    event.listen(take.engine, "before_cursor_execute", count)
+    with writing(take.engine) as connection:
+        for part in (stream[:10], stream[10:]):
+            counts.append(0)
+            bundled(take, Turn(connection, NOW_MS, alone=False), part)
+    event.remove(take.engine, "before_cursor_execute", count)
+
+    assert counts[2] <= counts[1]
+    assert len(take.rows(RAW)) == 60
+
+
+def test_what_the_database_refuses_is_taken_one_by_one(take, station, monkeypatch):
+    """A bundle fails as a whole; each of its batches has its own savepoint then."""
+
+    def fail(*_):
+        raise ZeroDivisionError("boom")
+
+    take(station.announce())
+    monkeypatch.setattr(taking, "judge_all", fail)
+    with structlog.testing.capture_logs() as logs, writing(take.engine) as connection:
+        turn = Turn(connection, NOW_MS, alone=False)
+        outcomes = bundled(take, turn, [station.readings(1, ["1"]), station.readings(2, ["2"])])
+
+    assert [one.status for one in outcomes] == [Status.STORED] * 2
+    assert [entry["event"] for entry in logs] == [taking.BUNDLE_FAILED]
+    assert len(take.rows(RAW)) == 1  # both are of the same instant: the first holds
+
+
+def test_a_batch_that_the_journal_has_forgotten_is_not_stored_twice(take, station):
+    take(station.announce())
+    stream = [station.readings(seq, [str(seq)], at_ms=NOW_MS - 1000 * seq) for seq in (1, 2, 3)]
+    in_bundles(take, stream)
+    with writing(take.engine) as connection:
+        connection.execute(delete(t.journal).where(t.journal.c.epoch.is_not(None)))
+
+    in_bundles(take, stream)
+
+    assert [status for status, _ in take.entries()] == ["stored"]  # the inventory
+
+
+def test_numbers_far_apart_are_not_bundled(take_on_sqlite, station):
+    take_on_sqlite(station.announce())
+    with writing(take_on_sqlite.engine) as connection:
+        bundle = take_on_sqlite.pipeline.bundle(Turn(connection, NOW_MS, alone=False))
+
+        assert bundle.add(station.readings(5, ["1"]))
+        assert not bundle.add(station.readings(5, ["1"]))
+        assert not bundle.add(station.readings(1_000_000, ["1"]))
+        assert bundle.add(station.readings(6, ["1"]))
+        assert not bundle.add(station.message(topics.status(GATEWAY), b"{}"))
