@@ -1,78 +1,25 @@
 """A server put back from an old backup fills itself again from its gateway, through Mosquitto."""
 
-import time
-from decimal import Decimal
-from random import Random
-
 import pytest
 from sqlalchemy import delete, select, update
 
-from gateway.app import uplink_settings
-from gateway.clock import Clock
-from gateway.config import load
-from gateway.health import Health
-from gateway.inventory import InventoryBook
-from gateway.outbox import Outbox
-from gateway.readings import Observation
-from gateway.uplink import Uplink
 from server.db.engine import writing
 from server.db.tables import gateway_epoch, journal, ledger_range, observation
 from server.ingest.service import BrokerAddress, IngestService
 from server.ledger.tally import read_tallies
+from tests.server.ledger.field import GATEWAY, Field, until
 
-CONFIG = """
-[gateway]
-id = "kubuqi-dune"
-site = "kubuqi-north"
-data_dir = "{data_dir}"
-[clock]
-trust = "assume"
-[uplink]
-port = {port}
-batch_every_s = 60
-heartbeat_s = 0.2
-[[thing]]
-id = "dune-1"
-name = "Dune 1"
-[[bus]]
-id = "sdi"
-port = "/dev/null"
-protocol = "sdi12"
-  [[bus.sensor]]
-  id = "soil-10cm"
-  thing = "dune-1"
-  model = "METER TEROS 12"
-  address = "1"
-  depth_m = 0.1
-  serial = "T12-00001"
-  interval_s = 10
-"""
-NAME = "dune-1/soil-10cm/vwc_raw"
 SEALED = 8
-
-
-def until(condition, timeout_s=20.0):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "what the test waits for did not happen"
-        time.sleep(0.02)
 
 
 @pytest.fixture
 def outbox(tmp_path, mosquitto):
     """The outbox of a gateway that is connected and has sealed eight batches of one reading."""
-    path = tmp_path / "gateway.toml"
-    path.write_text(CONFIG.format(data_dir=tmp_path / "data", port=mosquitto.port))
-    config, clock = load(path), Clock("assume")
-    with Outbox(tmp_path, clock, 60) as opened:
-        for number in range(SEALED):
-            opened.append([Observation(NAME, clock.mono_ms() + number, Decimal(2000 + number))])
-            opened.seal()
-        book, health = InventoryBook(config, opened), Health(clock)
-        uplink = Uplink(uplink_settings(config, None), opened, clock, book, health, Random(1))
-        uplink.start()
-        yield opened
-        uplink.stop()
+    field = Field(tmp_path / "field", mosquitto.port, heartbeat_s=0.2)
+    field.measure(*range(2000, 2000 + SEALED))
+    field.connect()
+    yield field.outbox
+    field.close()
 
 
 @pytest.fixture
@@ -88,7 +35,7 @@ def server(engine, mosquitto):
 def tally(engine):
     def read():
         with engine.connect() as connection:
-            return next(iter(read_tallies(connection, "kubuqi-dune")), None)
+            return next(iter(read_tallies(connection, GATEWAY)), None)
 
     return read
 
