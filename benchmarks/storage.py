@@ -1,0 +1,140 @@
+"""How many bytes a reading takes at rest: observations with their indexes, and the journal.
+
+Ten stations send a past to the running server, on PostgreSQL and on SQLite, so that the layout is
+the one that ingest leaves behind.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from benchmarks.ingest_suite.databases import serving
+from benchmarks.storage_suite.figures import broken_limits, figures
+from benchmarks.storage_suite.sizes import JOURNAL, OBSERVATIONS, bytes_of, tidy
+from benchmarks.storage_suite.stored import pack, store
+from deploy.errors import SetupError
+from gateway import logs
+from server.db.engine import Edition, describe, open_engine
+
+NAME = "storage"
+PROGRAM = f"bin/bench {NAME}"
+HELD, NOT_HELD, MEND, INTERRUPTED = 0, 1, 2, 130
+
+_EPILOG = """\
+A station sends 20 series, a value a minute, in batches of an hour. apache_b (community_b where that
+edition runs): all chunks and indexes of the observations, as ingest leaves them; sqlite_b: their
+pages; journal_b: the journal once it is packed, without the room that packing has freed, on the
+database where it takes more.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Bytes a reading in one database."""
+
+    edition: Edition
+    observation_b: float
+    journal_b: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; 0 when every limit was kept, 1 when not, 2 for what a person can mend.
+
+    130 when interrupted: then there are no figures.
+    """
+    options = _parse(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    logs.configure("warning")
+    try:
+        found = list(_measure(options))
+    except SetupError as error:
+        _say(f"{PROGRAM}: {error}")
+        return MEND
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    told = figures(
+        {one.edition: one.observation_b for one in found},
+        {one.edition: one.journal_b for one in found},
+    )
+    broken = broken_limits(told)
+    for one in broken:
+        _say(f"NOT HELD: {one}")
+    if options.json:
+        print(json.dumps({"name": NAME, "figures": told, "held": not broken}))
+    else:
+        print(" ".join(f"{key} {value:g}" for key, value in told.items()))
+    return NOT_HELD if broken else HELD
+
+
+def _measure(options: argparse.Namespace) -> Iterator[Found]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="saxaul-storage-")))
+        databases = stack.enter_context(serving(options.database_url))
+        urls = (stack.enter_context(databases.fresh()), f"sqlite:///{folder / 'saxaul.db'}")
+        for number, url in enumerate(urls):
+            readings = store(url, folder / f"rig-{number}", options.rows)
+            engine = open_engine(url)
+            try:
+                yield _weigh(engine, readings)
+            finally:
+                engine.dispose()
+
+
+def _weigh(engine: Engine, readings: int) -> Found:
+    """See what readings take, and what their journal takes once it is packed."""
+    database = describe(engine)
+    observation_b = bytes_of(engine, OBSERVATIONS) / readings
+    pack(engine)
+    tidy(engine, JOURNAL)
+    journal_b = bytes_of(engine, JOURNAL) / readings
+    _say(
+        f"{database.version}, {readings:,} readings: {observation_b:.2f} B each,"
+        f" and {journal_b:.2f} in the packed journal"
+    )
+    return Found(database.edition, observation_b, journal_b)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Measure what a reading takes on the disk.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--json", action="store_true", help="print one JSON line on standard output")
+    add(
+        "--rows",
+        type=_rows,
+        default=2_000_000,
+        metavar="N",
+        help="readings (default: %(default)s; with few of them, half-empty pages count)",
+    )
+    add(
+        "--database-url",
+        metavar="URL",
+        help="another PostgreSQL, on which databases may be created (default: one of our own)",
+    )
+    return parser.parse_args(arguments)
+
+
+def _rows(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of readings: at least 1")
+    return int(text)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""How many bytes a reading takes where it is kept: the parts of `bin/bench storage`."""
