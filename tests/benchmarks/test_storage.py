@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 
 import pytest
 from sqlalchemy import text
@@ -121,9 +122,10 @@ def test_room_that_was_freed_is_not_counted(engine):
         connection.execute(text("INSERT INTO site (id, key, name) VALUES (:id, :id, :name)"), rows)
         connection.execute(text("DELETE FROM site WHERE id > 1"))
 
-    tidy(engine, ["site"])
-
-    assert bytes_of(engine, ["site"]) == before
+    deadline_s = time.monotonic() + 30
+    while bytes_of(engine, ["site"]) != before:  # while others look, the rows are kept for them
+        assert time.monotonic() < deadline_s, "what was removed still takes room"
+        tidy(engine, ["site"])
 
 
 def test_a_small_past_is_stored_and_weighed(timescale_url, capsys):
