@@ -311,6 +311,8 @@ def test_a_quick_run_measures_everything(timescale_url, capsys):
 def sleeper(tmp_path):
     child = Child("sleeper", ["sleep", "60"], tmp_path / "sleeper.log")
     child.start()
+    # The memory of what it was before its `exec` is not the sleeper's.
+    assert wait_until(lambda: Path(f"/proc/{child.pid}/comm").read_text() == "sleep\n", 20)
     yield child
     child.kill()
 
