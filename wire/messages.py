@@ -144,10 +144,14 @@ class Status(Message, frozen=True, kw_only=True):
 
 
 class Refusal(Message, frozen=True, kw_only=True):
-    """A batch that the server keeps but cannot use, and why."""
+    """A batch that the server keeps but cannot use, and why.
+
+    `taken`: under its number another batch is stored. The gateway sends it again under a new one.
+    """
 
     seq: int
     reason: str
+    taken: bool = False
 
 
 class Receipt(Message, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
-"""What the server asks about batches: to take confirmed ones back into sending, to compare others.
+"""What the server says of batches that need more than a mark.
 
-The first when it has lost them, restored from a backup; the second when it has what we have yet to
-see confirmed, carried to it by hand.
+It asks for confirmed ones when it has lost them, restored from a backup; it compares those that it
+has and we have yet to see confirmed, carried to it by hand; it refuses one whose number is taken.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from sqlite3 import Connection
 
-from wire.messages import ranges
+from wire.messages import Refusal, ranges
+
+_REASON_LENGTH = 500  # of the server's, for a technician to read
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,37 @@ def recall(db: Connection, wanted: Sequence[tuple[int, int]], limit: int) -> Rec
         gone.update(set(range(first, end + 1)).difference(seq for (seq,) in kept.fetchall()))
         left -= max(0, end - first + 1)
     return Recalled(again, ranges(list(gone)))
+
+
+def set_aside(db: Connection, refusal: Refusal, now_ms: int) -> int:
+    """Mark an unconfirmed batch as refused; returns how many batches that changed."""
+    return db.execute(
+        "UPDATE batch SET state = 'refused', reason = ?, settled_at_ms = ?"
+        " WHERE seq = ? AND state = 'unconfirmed'",
+        (refusal.reason[:_REASON_LENGTH], now_ms, refusal.seq),
+    ).rowcount
+
+
+def renumber(db: Connection, seq: int) -> int:
+    """Give an unconfirmed batch the next number: under its own the server has stored another one.
+
+    That happens once the file has gone back in time: it was put back from a copy, or its disk
+    forgot what it had synced. Returns how many batches that changed.
+    """
+    # Inside a transaction, until its end: both tables name the batch.
+    db.execute("PRAGMA defer_foreign_keys = ON")
+    moved = db.execute(
+        "UPDATE batch SET seq = (SELECT value + 1 FROM meta WHERE key = 'sealed')"
+        " WHERE seq = ? AND state = 'unconfirmed'",
+        (seq,),
+    ).rowcount
+    if moved:
+        db.execute("UPDATE meta SET value = value + 1 WHERE key = 'sealed'")
+        db.execute(
+            "UPDATE payload SET seq = (SELECT value FROM meta WHERE key = 'sealed') WHERE seq = ?",
+            (seq,),
+        )
+    return moved
 
 
 def digests(db: Connection, span: tuple[int, int], limit: int) -> list[tuple[int, bytes]]:

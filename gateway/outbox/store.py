@@ -19,7 +19,7 @@ from gateway.errors import StoreError
 from gateway.outbox import retention
 from gateway.outbox.history import read_past
 from gateway.outbox.pending import Kind, exchange, kinds_waiting, rows_waiting
-from gateway.outbox.recall import Recalled, digests, recall
+from gateway.outbox.recall import Recalled, digests, recall, renumber, set_aside
 from gateway.outbox.retention import Budget
 from gateway.outbox.room import Room, fold
 from gateway.outbox.salvage import condemn, open_or_salvage
@@ -41,7 +41,6 @@ from wire.quality import Flag
 SEAL_LIMIT = 5_000
 # While the file cannot be opened for want of room, how often it is tried again.
 REOPEN_MS = 10_000
-_REASON_LENGTH = 500  # of the server's, for a technician to read
 
 OPEN_POSTPONED = "outbox_waits_for_room"
 OPENED = "outbox_opened"
@@ -299,16 +298,13 @@ class Outbox:
     def refuse(self, refusals: Iterable[Refusal]) -> int:
         """Mark batches as refused by the server, for a technician to look at; count the changed.
 
-        What was once stored stays stored. Raises StoreError.
+        One whose number is taken gets a new one and is sent again. What was once stored stays
+        stored. Raises StoreError.
         """
         now_ms = self._now_ms()
         with self._transaction() as db:
             return sum(
-                db.execute(
-                    "UPDATE batch SET state = 'refused', reason = ?, settled_at_ms = ?"
-                    " WHERE seq = ? AND state = 'unconfirmed'",
-                    (one.reason[:_REASON_LENGTH], now_ms, one.seq),
-                ).rowcount
+                renumber(db, one.seq) if one.taken else set_aside(db, one, now_ms)
                 for one in refusals
             )
 

@@ -12,6 +12,13 @@ from server.ledger.resend import Wanted
 from server.ledger.runs import Span
 from server.store.port import LatestRow
 
+# Why a batch is refused whose outbox gives its numbers out a second time: it was copied, or put
+# back from a copy, or its disk forgot. To call such a batch stored would lose what is in it.
+NUMBER_TAKEN = (
+    "another batch of this number is stored: the gateway's outbox was put back from a copy, or its "
+    "disk forgot what it had written; the gateway sends the batch again under a new number"
+)
+
 
 class Status(StrEnum):
     """What became of a message; the words of the journal's `status`."""

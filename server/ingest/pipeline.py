@@ -21,7 +21,7 @@ from server.ingest import journal, packs, reports
 from server.ingest.arrays import Piece, UnannouncedError, judge, refuse_unusable, resolve
 from server.ingest.bulk.bundle import Bundle
 from server.ingest.bulk.taking import take_all
-from server.ingest.events import BatchId, Message, Outcome, Status, Turn, WaitingBatch
+from server.ingest.events import NUMBER_TAKEN, BatchId, Message, Outcome, Status, Turn, WaitingBatch
 from server.ingest.journal import Entry
 from server.ledger import book
 from server.ledger.book import Epoch
@@ -38,12 +38,6 @@ from wire.messages import ClockSource
 MESSAGE_FAILED = "message_failed"
 MESSAGE_REFUSED = "message_refused"
 
-# An outbox that was copied, or put back from a copy, gives its numbers out a second time. To call
-# such a batch stored would lose what is in it.
-NUMBER_TAKEN = (
-    "another batch of this number is stored: was the gateway's outbox put back from a copy? "
-    "Set its data_dir aside and start the gateway with an empty one"
-)
 AGE_UNKNOWN = (
     "its times count from now, but the broker had kept it for an unknown while: publish it without "
     "the retain flag, or with absolute times"

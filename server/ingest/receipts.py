@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from server.ingest.events import BatchId
+from server.ingest.events import NUMBER_TAKEN, BatchId
 from server.ledger.book import Epoch
 from server.ledger.runs import Span
 from wire.messages import Receipt, Refusal, ranges
@@ -112,5 +112,8 @@ class Receipts:
 
 
 def _receipt(epoch: str, pending: _Pending) -> Receipt:
-    refused = [Refusal(seq=seq, reason=pending.refused[seq]) for seq in sorted(pending.refused)]
+    refused = [
+        Refusal(seq=seq, reason=reason, taken=reason == NUMBER_TAKEN)
+        for seq, reason in sorted(pending.refused.items())
+    ]
     return Receipt(epoch=epoch, stored=ranges(list(pending.stored)), refused=refused)

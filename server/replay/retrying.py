@@ -11,8 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from server.db.faults import is_database_fault
 from server.db.tables import journal as journal_table
 from server.ingest import journal
-from server.ingest.events import Status
-from server.ingest.pipeline import NUMBER_TAKEN
+from server.ingest.events import NUMBER_TAKEN, Status
 from server.ledger import book
 from server.ledger.book import Epoch
 from server.ledger.runs import Fate

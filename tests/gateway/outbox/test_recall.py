@@ -106,3 +106,27 @@ def test_one_range_over_all_of_a_large_outbox_is_confirmed_at_once(full):
 
     assert (changed, again, full.figures().unconfirmed) == (left, 0, 0)
     assert monotonic() - began_s < 2.0
+
+
+def test_a_batch_whose_number_is_taken_gets_the_next_one_and_is_sent_again(outbox):
+    """A card that forgot what it had synced, or a file put back from a copy, gives numbers twice."""
+    payload = outbox.payload(6)
+
+    changed = outbox.refuse([Refusal(seq=6, reason="another batch of this number", taken=True)])
+
+    assert (changed, unconfirmed(outbox)) == (1, [7])
+    assert (outbox.payload(6), outbox.payload(7)) == (None, payload)
+    assert (outbox.figures().sealed, outbox.figures().refused) == (7, 1)
+
+
+def test_the_next_batch_comes_after_one_that_got_a_new_number(outbox, hand, observe):
+    outbox.refuse([Refusal(seq=6, reason="another batch of this number", taken=True)])
+    outbox.append([observe(hand.mono_ms)])
+    outbox.seal()
+
+    assert unconfirmed(outbox) == [7, 8]
+
+
+def test_a_settled_batch_keeps_its_number(outbox):
+    assert outbox.refuse([Refusal(seq=5, reason="another batch", taken=True)]) == 0
+    assert outbox.figures().sealed == 6

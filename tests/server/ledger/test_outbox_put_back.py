@@ -1,0 +1,53 @@
+"""An outbox that went back in time gives its numbers out twice: what is in both batches is stored."""
+
+import shutil
+
+import pytest
+from sqlalchemy import select
+
+from server.db.tables import observation
+from server.ingest.service import BrokerAddress, IngestService
+from tests.server.ledger.field import Field, until
+
+
+@pytest.fixture
+def server(engine, mosquitto):
+    service = IngestService(engine, BrokerAddress("127.0.0.1", mosquitto.port), lambda _rows: None)
+    service.start()
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def stored(engine):
+    def read():
+        with engine.connect() as connection:
+            found = select(observation.c.value).where(observation.c.value >= 2000)
+            return sorted(connection.execute(found).scalars())
+
+    return read
+
+
+def test_what_is_sealed_under_numbers_given_out_before_is_stored_too(
+    tmp_path, mosquitto, server, stored
+):
+    """As after a card that lied about its writes: three batches the server has are forgotten."""
+    first, copy = tmp_path / "card", tmp_path / "copy"
+    field = Field(first, mosquitto.port)
+    field.measure(2000, 2001)
+    field.close()
+    shutil.copytree(first, copy)
+    field = Field(first, mosquitto.port)
+    field.measure(2002, 2003, 2004)
+    field.connect()
+    until(lambda: not field.unconfirmed)
+    field.close()
+
+    again = Field(copy, mosquitto.port)
+    again.measure(2005, 2006)
+    again.connect()
+    until(lambda: not again.unconfirmed)
+
+    assert stored() == [2000.0 + number for number in range(7)]
+    assert again.outbox.figures().refused == 0
+    again.close()
