@@ -5,7 +5,7 @@ import sys
 from typing import TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -14,10 +14,18 @@ _SHARED: list[Processor] = [
 ]
 
 
-def configure(stream: TextIO = sys.stderr) -> None:
-    """Send our events (info and above) and those of libraries (warnings and above) to `stream`."""
+def configure(stream: TextIO = sys.stderr, **process: object) -> None:
+    """Send our events (info and above) and those of libraries (warnings and above) to `stream`.
+
+    `process` says in each of them which of several processes it is.
+    """
+
+    def name(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {**event, **process}
+
+    shared = [*_SHARED, name]
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -25,7 +33,7 @@ def configure(stream: TextIO = sys.stderr) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED,
+            foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *_rendering(terminal=stream.isatty()),
@@ -40,5 +48,6 @@ def configure(stream: TextIO = sys.stderr) -> None:
 
 def _rendering(*, terminal: bool) -> list[Processor]:
     if terminal:
-        return [structlog.dev.ConsoleRenderer()]
+        # Plain: rich ones show local variables, and with them passwords.
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from deploy.local_mosquitto import LocalMosquitto
@@ -27,6 +28,19 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("patient")
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C be heard, and have tracebacks written quickly.
+
+    In the background of a script Ctrl-C is ignored, by all that we start, too: POSIX.1-2017, XCU
+    2.11.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A rich traceback of what a server holds takes seconds, for which a test waits.
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
 def _must_not_skip() -> bool:

@@ -33,7 +33,7 @@ def start(programs, tmp_path, script):
 
 
 def family(child):
-    assert wait_until(lambda: len(child.tail().split()) == 2, 5)
+    assert wait_until(lambda: len(child.tail().split()) == 2, 30)
     return [int(pid) for pid in child.tail().split()]
 
 
@@ -49,16 +49,16 @@ def test_a_kill_takes_all_it_has_started(programs, tmp_path):
     pids = family(start(programs, tmp_path, FAMILY))
     programs.kill(NAME)
 
-    assert wait_until(lambda: all(state(pid) in ("", "Z") for pid in pids), 5)
+    assert wait_until(lambda: all(state(pid) in ("", "Z") for pid in pids), 30)
 
 
 def test_a_stall_holds_the_whole_family_until_it_is_resumed(programs, tmp_path):
     pids = family(start(programs, tmp_path, FAMILY))
     programs.stall(NAME)
-    assert wait_until(lambda: all(state(pid) == "T" for pid in pids), 5)
+    assert wait_until(lambda: all(state(pid) == "T" for pid in pids), 30)
     programs.resume(NAME)
 
-    assert wait_until(lambda: all(state(pid) == "S" for pid in pids), 5)
+    assert wait_until(lambda: all(state(pid) == "S" for pid in pids), 30)
 
 
 def test_what_is_killed_stays_down_until_it_is_raised(programs, tmp_path, now):
@@ -113,7 +113,7 @@ def test_healing_raises_and_resumes_everything(programs, tmp_path):
     child = start(programs, tmp_path, "sleep 100")
     programs.stall(NAME)
     programs.heal()
-    assert wait_until(lambda: state(child.pid) == "S", 5)
+    assert wait_until(lambda: state(child.pid) == "S", 30)
     programs.kill(NAME)
     programs.heal()
 
@@ -122,7 +122,7 @@ def test_healing_raises_and_resumes_everything(programs, tmp_path):
 
 def test_a_program_that_does_not_stop_in_time_is_complained_of(programs, tmp_path):
     child = start(programs, tmp_path, "trap '' TERM; echo up; while :; do sleep 0.05; done")
-    assert wait_until(lambda: child.tail() == "up", 5)
+    assert wait_until(lambda: child.tail() == "up", 30)
     began = time.monotonic()
     programs.stop(NAME, 0.2)
 

@@ -140,7 +140,7 @@ def test_last_words_arrive_before_the_end(echo, proxy):
         connection.sendall(b"last words" * 300)
         connection.shutdown(socket.SHUT_WR)
 
-        assert wait_until(lambda: echo.heard == b"last words" * 300, 10)
+        assert wait_until(lambda: echo.heard == b"last words" * 300, 30)
 
 
 def test_closing_twice_or_before_the_start_is_fine(echo):

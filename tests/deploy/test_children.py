@@ -27,7 +27,7 @@ def test_its_output_goes_to_its_log(tmp_path):
 def test_a_stubborn_one_is_ended_by_force(tmp_path):
     one = child(tmp_path, "trap '' TERM; echo up; while :; do sleep 0.05; done")
     one.start()
-    assert wait_until(lambda: one.tail() == "up", 5)
+    assert wait_until(lambda: one.tail() == "up", 30)
     began = time.monotonic()
     one.stop(timeout_s=0.3)
 
@@ -62,12 +62,12 @@ def test_it_does_not_outlive_a_killed_parent(tmp_path):
         f"Path('{note}').write_text(str(one.pid)); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script])
-    assert wait_until(lambda: note.exists() and note.read_text() != "", 10)
+    assert wait_until(lambda: note.exists() and note.read_text() != "", 30)
     parent.kill()
     parent.wait()
     pid = int(note.read_text())
 
-    assert wait_until(lambda: not _runs(pid), 5)
+    assert wait_until(lambda: not _runs(pid), 30)
 
 
 def _runs(pid):

@@ -57,7 +57,7 @@ class Broker:
 
     def start(self):
         self.child.start()
-        assert wait_until(lambda: is_open(self.plain) and is_open(self.tls), 10), self.child.tail()
+        assert wait_until(lambda: is_open(self.plain) and is_open(self.tls), 30), self.child.tail()
 
 
 class Client:
@@ -153,9 +153,23 @@ def test_a_gateway_reads_its_own_down_topics(client):
     ]
 
 
+def test_workers_of_the_server_share_the_batches(client):
+    shared = "$share/saxaul/saxaul/1/+/batch/+/+"
+    server, gateway = client("saxaul-server"), client("kubuqi-dune")
+    assert server.may_hear(shared)
+    assert server.may_hear("saxaul/1/+/status")
+    gateway.say("saxaul/1/kubuqi-dune/batch/ab12cd34/1", "saxaul/1/kubuqi-dune/status")
+
+    assert server.heard(until="saxaul/1/kubuqi-dune/status") == [
+        "saxaul/1/kubuqi-dune/batch/ab12cd34/1",
+        "saxaul/1/kubuqi-dune/status",
+    ]
+
+
 @pytest.mark.parametrize(
     "topic",
     [
+        "$share/saxaul/saxaul/1/+/batch/+/+",
         "saxaul/1/kubuqi-control/receipt",
         "saxaul/1/kubuqi-control/batch/+/+",
         "saxaul/1/kubuqi-control/command/+",

@@ -13,6 +13,7 @@ import serial
 from firmware_sim import cli
 from firmware_sim.cli import BUG, INTERRUPTED, MENDABLE, OK, main
 from firmware_sim.truth import read_truth
+from tests.load import limit_s
 
 SCENARIO = """\
 seed = 7
@@ -66,8 +67,8 @@ def test_run_says_its_ports_and_ends_within_a_second(running, scenario, number):
     assert link.readlink() == Path(lines[0][1])
     began = time.monotonic()
     running.send_signal(number)
-    assert running.wait(5) == OK
-    assert time.monotonic() - began < 1.0
+    assert running.wait(20) == OK
+    assert time.monotonic() - began < limit_s(1)
     assert not link.is_symlink()
 
 

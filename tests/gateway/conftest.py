@@ -140,7 +140,7 @@ def config_of(tmp_path: Path) -> Callable[..., Config]:
 def until() -> Callable[[Callable[[], object], float], None]:
     """Wait for a condition; fail when it does not come true."""
 
-    def wait(condition: Callable[[], object], timeout_s: float = 15.0) -> None:
+    def wait(condition: Callable[[], object], timeout_s: float = 25.0) -> None:
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, "what the test waits for did not happen"

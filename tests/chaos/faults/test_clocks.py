@@ -87,4 +87,4 @@ def test_the_process_that_is_started_becomes_the_program(program):
     ask(program)
 
     command = Path(f"/proc/{program.pid}/cmdline")
-    assert wait_until(lambda: b"launch" not in command.read_bytes(), 5)
+    assert wait_until(lambda: b"launch" not in command.read_bytes(), 30)

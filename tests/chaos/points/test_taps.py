@@ -100,7 +100,7 @@ def taps(passages, seen):
 def client(taps, upstream):
     port = taps.add(PEER, upstream.port, Letters)
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        assert wait_until(lambda: upstream.peers, 10)
+        assert wait_until(lambda: upstream.peers, 30)
         yield connection
 
 
@@ -133,13 +133,13 @@ def test_everything_passes_both_ways(client, upstream):
     upstream.peers[0].sendall(b"Answer")
 
     assert heard(client, 6) == b"Answer"
-    assert wait_until(lambda: upstream.heard == b"abCdE" * 1000, 10)
+    assert wait_until(lambda: upstream.heard == b"abCdE" * 1000, 30)
 
 
 def test_what_is_held_reaches_nobody_nor_does_what_follows(client, upstream, passages, taps):
     passages["X"] = Passage.HOLD
     client.sendall(b"abXcd")
-    assert wait_until(lambda: upstream.heard == b"ab", 10)
+    assert wait_until(lambda: upstream.heard == b"ab", 30)
     upstream.peers[0].sendall(b"answer")
     assert is_silent(client)
     taps.drop_stopped()
@@ -151,7 +151,7 @@ def test_what_is_held_reaches_nobody_nor_does_what_follows(client, upstream, pas
 def test_what_passes_and_then_holds_is_the_last_to_arrive(client, upstream, passages):
     passages["X"] = Passage.PASS_THEN_HOLD
     client.sendall(b"abXcd")
-    assert wait_until(lambda: upstream.heard == b"abX", 10)
+    assert wait_until(lambda: upstream.heard == b"abX", 30)
     upstream.peers[0].sendall(b"answer")
 
     assert is_silent(client)
@@ -163,23 +163,23 @@ def test_what_waits_stops_its_own_way_only_until_it_is_asked_again(
 ):
     passages["X"] = Passage.WAIT
     client.sendall(b"abXcd")
-    assert wait_until(lambda: upstream.heard == b"ab", 10)
+    assert wait_until(lambda: upstream.heard == b"ab", 30)
     upstream.peers[0].sendall(b"answer")
     assert heard(client, 6) == b"answer"
     taps.ask_again()
-    assert wait_until(lambda: len(seen) == 2, 10)
+    assert wait_until(lambda: len(seen) == 2, 30)
     assert upstream.heard == b"ab"
     passages["X"] = Passage.PASS
     taps.ask_again()
 
-    assert wait_until(lambda: upstream.heard == b"abXcd", 10)
+    assert wait_until(lambda: upstream.heard == b"abXcd", 30)
 
 
 def test_dropping_what_is_stopped_leaves_the_rest(client, upstream, taps):
     taps.drop_stopped()
     client.sendall(b"still here")
 
-    assert wait_until(lambda: upstream.heard == b"still here", 10)
+    assert wait_until(lambda: upstream.heard == b"still here", 30)
 
 
 def test_dropping_all_of_a_peer_breaks_it_and_the_next_connection_is_taken(client, upstream, taps):
@@ -189,13 +189,13 @@ def test_dropping_all_of_a_peer_breaks_it_and_the_next_connection_is_taken(clien
     with socket.create_connection(("127.0.0.1", port), timeout=10) as again:
         again.sendall(b"again")
 
-        assert wait_until(lambda: upstream.heard == b"again", 10)
+        assert wait_until(lambda: upstream.heard == b"again", 30)
 
 
 def test_the_end_of_a_connection_is_told(client, seen):
     client.close()
 
-    assert wait_until(lambda: Event(PEER, What.COMMIT_UNKNOWN) in seen, 10)
+    assert wait_until(lambda: Event(PEER, What.COMMIT_UNKNOWN) in seen, 30)
 
 
 def test_with_nobody_behind_it_a_connection_is_broken(taps, upstream):
