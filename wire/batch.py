@@ -1,4 +1,4 @@
-"""The batch codec: columns of scaled-integer differences as JSON, zlib-compressed.
+"""The batch codec: columns of scaled-integer differences as JSON, zlib-compressed (dictionary.py).
 
     {"v":1, "clock":"ntp", "t":[first_ms, step_ms, count],
      "s":[{"n":"dune-3/soil-30cm/vwc_raw", "e":-2, "d":[249340,-12,0], "q":[[1,2],[3,1]]},
@@ -9,18 +9,19 @@ Exact: a decimal that went in comes out as the same decimal. Pure; written once 
 """
 
 import re
-import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import lru_cache
 from itertools import accumulate, chain, groupby, pairwise, repeat
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, cast
 
 import msgspec
 
+from wire import dictionary
 from wire.errors import ContractError
-from wire.messages import DATASTREAM_NAME, ClockSource, DatastreamName
+from wire.messages import DATASTREAM_NAME, ClockSource
 from wire.quality import Flag
 
 VERSION = 1
@@ -77,14 +78,40 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A decoded batch: how its clock was known, and its series."""
+    """A decoded batch: how its clock was known, and its series, one behind the other in columns.
+
+    `counts` says how many rows each series has and `times_ms` at which instants; series that share
+    their instants share one object. `mantissas`, `flags` and `reasons` are as in `Series`, over the
+    rows of all.
+    """
 
     clock: ClockSource
-    series: Sequence[Series]
+    names: Sequence[str]
+    counts: Sequence[int]
+    exponents: Sequence[int]
+    times_ms: Sequence[Sequence[int]]
+    mantissas: Sequence[int | None]
+    flags: Sequence[Flag] | None = None
+    reasons: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Count the observations, missing ones included."""
-        return sum(len(one.mantissas) for one in self.series)
+        return len(self.mantissas)
+
+    @property
+    def series(self) -> list[Series]:
+        """Give each series by itself."""
+        ends = accumulate(self.counts)
+        rows = zip(self.names, self.exponents, self.times_ms, self.counts, ends, strict=True)
+        return [
+            self._cut(Series(name, times, exponent, ()), end - count, end)
+            for name, exponent, times, count, end in rows
+        ]
+
+    def _cut(self, head: Series, start: int, end: int) -> Series:
+        flags = None if self.flags is None else self.flags[start:end]
+        reasons = {row - start: why for row, why in self.reasons.items() if start <= row < end}
+        return replace(head, mantissas=self.mantissas[start:end], flags=flags, reasons=reasons)
 
 
 # ---------------------------------------------------------------- writing
@@ -116,8 +143,23 @@ def encode(clock: ClockSource, samples: Mapping[str, Sequence[Sample]]) -> bytes
     head: dict[str, Any] = {"v": VERSION, "clock": clock.value}
     if shared is not None:
         head["t"] = shared
-    head["s"] = [_series_fields(name, block, times, shared) for name, block, times in blocks]
-    return zlib.compress(msgspec.json.encode(head), level=9)
+    head["s"] = _shortest_first(
+        [_series_fields(name, block, times, shared) for name, block, times in blocks]
+    )
+    return dictionary.compress(msgspec.json.encode(head))
+
+
+def _shortest_first(series: Sequence[dict[str, Any]]) -> list[msgspec.Raw]:
+    """Put together what is alike, quiet series before restless ones: they pack better by 1 %.
+
+    The pieces of a name stay in their order.
+    """
+    texts = [msgspec.json.encode(fields) for fields in series]
+    lengths: Counter[str] = Counter()
+    for fields, text in zip(series, texts, strict=True):
+        lengths[fields["n"]] += len(text)
+    order = sorted(range(len(texts)), key=lambda place: lengths[series[place]["n"]])
+    return [msgspec.Raw(texts[place]) for place in order]
 
 
 def _check_series(name: str, rows: Sequence[Sample]) -> None:
@@ -224,8 +266,8 @@ _Int64 = Annotated[int, msgspec.Meta(ge=-_MAX_INT64, le=_MAX_INT64)]
 _Times = list[_Int64 | list[_Int64]]
 
 
-class _SeriesFields(msgspec.Struct):
-    n: DatastreamName
+class _SeriesFields(msgspec.Struct, gc=False):
+    n: str  # checked by `_check_name`, which remembers
     d: list[_Delta | None]
     e: Annotated[int, msgspec.Meta(ge=MIN_EXPONENT, le=MAX_EXPONENT)] = 0
     t: _Times | None = None
@@ -233,7 +275,7 @@ class _SeriesFields(msgspec.Struct):
     m: list[tuple[_Int64, str]] = []
 
 
-class _BatchFields(msgspec.Struct):
+class _BatchFields(msgspec.Struct, gc=False):
     v: int
     s: list[_SeriesFields]
     clock: ClockSource = ClockSource.UNKNOWN
@@ -253,58 +295,54 @@ def decode(payload: bytes) -> Batch:
         raise ContractError(
             f"batch version {fields.v} is not known; this server reads version {VERSION}"
         )
-    if sum(len(one.d) for one in fields.s) > MAX_VALUES:
+    counts = [len(one.d) for one in fields.s]
+    if sum(counts) > MAX_VALUES:
         raise ContractError(f"batch holds over {MAX_VALUES} values")
-    instants = _Instants(fields.t)
-    return Batch(fields.clock, [_read_series(one, instants) for one in fields.s])
+    names = [one.n for one in fields.s]
+    for name in names:
+        _check_name(name)
+    times_ms = _read_all_times(fields, counts)
+    mantissas = _read_mantissas(fields.s)
+    return Batch(
+        clock=fields.clock,
+        names=names,
+        counts=counts,
+        exponents=[one.e for one in fields.s],
+        times_ms=times_ms,
+        mantissas=mantissas,
+        flags=_read_flags(fields.s, mantissas),
+        reasons=_read_reasons(fields.s, mantissas),
+    )
+
+
+@lru_cache(maxsize=50_000)
+def _check_name(name: str) -> None:
+    """Refuse what is no datastream's name; a fleet says the same few again and again."""
+    if not _NAME.match(name):
+        raise ContractError(f"'{name[:80]}' is no datastream's name: thing/sensor/property")
 
 
 def _decompress(payload: bytes) -> bytes:
     if len(payload) > MAX_COMPRESSED_BYTES:
         raise ContractError(f"batch of {len(payload)} bytes is over {MAX_COMPRESSED_BYTES}")
-    stream = zlib.decompressobj()
-    try:
-        text = stream.decompress(payload, MAX_JSON_BYTES + 1)
-    except zlib.error as error:
-        raise ContractError(f"not zlib data: {error}") from None
-    if len(text) > MAX_JSON_BYTES:
+    text = dictionary.decompress(payload, MAX_JSON_BYTES)
+    if text is None:
         raise ContractError(f"batch is over {MAX_JSON_BYTES} bytes when decompressed")
-    if not stream.eof or stream.unused_data:
-        raise ContractError("zlib data is cut short or followed by something else")
     return text
 
 
-class _Instants:
-    """The instants that series share: read once for each length, not once for each series."""
-
-    def __init__(self, shared: _Times | None) -> None:
-        self._shared = shared
-        self._read: dict[int, Sequence[int]] = {}
-
-    def of(self, fields: _SeriesFields) -> Sequence[int]:
-        """Give the instants of a series; raises ContractError when they do not fit its values."""
-        count = len(fields.d)
-        if fields.t is not None:
-            return _read_times(fields.t, count, fields.n)
-        found = self._read.get(count)
-        if found is None:
-            found = self._read[count] = _read_times(self._shared, count, fields.n)
-        return found
-
-
-def _read_series(fields: _SeriesFields, instants: _Instants) -> Series:
-    times = instants.of(fields)
-    is_whole = None not in fields.d
-    mantissas = _accumulate(fields.d, is_whole=is_whole)
-    present = [m for m in mantissas if m is not None]
-    if present and (max(present) > MAX_MANTISSA or min(present) < -MAX_MANTISSA):
-        raise ContractError(f"{fields.n}: a value has over 53 bits")
-    if is_whole and not fields.m and fields.q is None:
-        return Series(fields.n, times, fields.e, mantissas)
-    reasons = {index: reason[:MAX_REASON_CHARS] for index, reason in fields.m}
-    if any(not 0 <= i < len(mantissas) or mantissas[i] is not None for i in reasons):
-        raise ContractError(f"{fields.n}: a reason is given for a value that is not missing")
-    return Series(fields.n, times, fields.e, mantissas, _read_flags(fields, mantissas), reasons)
+def _read_all_times(fields: _BatchFields, counts: Sequence[int]) -> list[Sequence[int]]:
+    """Give the instants of each series; what is shared is read once for each length."""
+    shared: dict[int, Sequence[int]] = {}
+    times: list[Sequence[int]] = []
+    for one, count in zip(fields.s, counts, strict=True):
+        if one.t is not None:
+            times.append(_read_times(one.t, count, one.n))
+            continue
+        if count not in shared:
+            shared[count] = _read_times(fields.t, count, one.n)
+        times.append(shared[count])
+    return times
 
 
 def _read_times(times: _Times | None, count: int, name: str) -> Sequence[int]:
@@ -324,9 +362,22 @@ def _read_times(times: _Times | None, count: int, name: str) -> Sequence[int]:
     return instants
 
 
-def _accumulate(deltas: Sequence[int | None], *, is_whole: bool) -> list[int | None]:
+def _read_mantissas(series: Sequence[_SeriesFields]) -> list[int | None]:
+    """Add up the differences of each series, and put all series into one column."""
+    mantissas = list(chain.from_iterable([one.d for one in series]))
+    is_whole = None not in mantissas
+    if len(mantissas) > len(series):
+        sums = [_accumulate(one.d, is_whole=is_whole) for one in series]
+        mantissas = list(chain.from_iterable(sums))
+    present = cast("list[int]", mantissas) if is_whole else [m for m in mantissas if m is not None]
+    if present and (max(present) > MAX_MANTISSA or min(present) < -MAX_MANTISSA):
+        raise ContractError(f"{_owner_of_too_large(series)}: a value has over 53 bits")
+    return mantissas
+
+
+def _accumulate(deltas: Sequence[int | None], *, is_whole: bool) -> Iterable[int | None]:
     if is_whole:
-        return list(accumulate(deltas))
+        return accumulate(deltas)
     out: list[int | None] = []
     last = 0
     for delta in deltas:
@@ -335,15 +386,47 @@ def _accumulate(deltas: Sequence[int | None], *, is_whole: bool) -> list[int | N
     return out
 
 
-def _read_flags(fields: _SeriesFields, mantissas: Sequence[int | None]) -> list[Flag] | None:
+def _owner_of_too_large(series: Sequence[_SeriesFields]) -> str:
+    for one in series:
+        if any(abs(sum_) > MAX_MANTISSA for sum_ in accumulate(delta or 0 for delta in one.d)):
+            return one.n
+    return ""
+
+
+def _read_flags(
+    series: Sequence[_SeriesFields], mantissas: Sequence[int | None]
+) -> list[Flag] | None:
+    """Lay out the runs of flags; a missing value is MISSING whatever is said of it."""
+    is_whole = None not in mantissas
+    if is_whole and all(one.q is None for one in series):
+        return None
+    flags = list(chain.from_iterable(_read_runs(one) for one in series))
+    if is_whole:
+        return flags
+    return [Flag.MISSING if m is None else flag for m, flag in zip(mantissas, flags, strict=True)]
+
+
+def _read_runs(fields: _SeriesFields) -> Iterable[Flag]:
     if fields.q is None:
-        if None not in mantissas:
-            return None
-        return [Flag.MISSING if m is None else Flag.PASS for m in mantissas]
-    if any(run < 0 for _, run in fields.q) or sum(run for _, run in fields.q) != len(mantissas):
+        return repeat(Flag.PASS, len(fields.d))
+    if any(run < 0 for _, run in fields.q) or sum(run for _, run in fields.q) != len(fields.d):
         raise ContractError(f"{fields.n}: its quality runs do not add up to its values")
     try:
-        flags = list(chain.from_iterable(repeat(Flag(flag), run) for flag, run in fields.q))
+        return list(chain.from_iterable(repeat(Flag(flag), run) for flag, run in fields.q))
     except ValueError:
         raise ContractError(f"{fields.n}: a quality flag is none of QARTOD's") from None
-    return [Flag.MISSING if m is None else flag for m, flag in zip(mantissas, flags, strict=True)]
+
+
+def _read_reasons(
+    series: Sequence[_SeriesFields], mantissas: Sequence[int | None]
+) -> dict[int, str]:
+    """Map the rows of missing values to why they are missing."""
+    reasons: dict[int, str] = {}
+    start = 0
+    for one in series:
+        for index, reason in one.m:
+            if not 0 <= index < len(one.d) or mantissas[start + index] is not None:
+                raise ContractError(f"{one.n}: a reason is given for a value that is not missing")
+            reasons[start + index] = reason[:MAX_REASON_CHARS]
+        start += len(one.d)
+    return reasons

@@ -12,9 +12,10 @@ COMMAND_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 # A sequence number is a positive 63-bit integer: what both databases can hold.
 MAX_SEQ = 2**63 - 1
 
+BATCH_FILTER = f"{ROOT}/+/batch/+/+"
 # What the server subscribes to. Gateways write only here.
 UP_FILTERS = (
-    f"{ROOT}/+/batch/+/+",
+    BATCH_FILTER,
     f"{ROOT}/+/senml",
     f"{ROOT}/+/inventory",
     f"{ROOT}/+/status",

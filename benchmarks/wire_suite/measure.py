@@ -13,7 +13,6 @@ PEERS = (senml_packs.JSON, senml_packs.CBOR, thingsboard.CODEC, sparkplug.CODEC)
 MINUTES_IN_HOUR, SELDOM = 60, 10
 
 _ZLIB = "_zlib"
-_QUIET = "quiet_"
 
 
 @dataclass(slots=True)
@@ -41,17 +40,14 @@ def windows(day: Window) -> dict[str, Sequence[Window]]:
     }
 
 
-def add_day(tally: Tally, day: Window, quiet: Window) -> None:
-    """Send a day in all ways; of `quiet`, the same without the probes' scatter, ours alone."""
+def add_day(tally: Tally, day: Window) -> None:
+    """Send a day in all ways."""
     for kind, cut in windows(day).items():
         for window in cut:
             size = _add(tally, ours.CODEC, kind, window)
             tally.worst[kind] = max(tally.worst.get(kind, 0.0), size / len(window))
             for peer in PEERS:
                 _add(tally, peer, f"{peer.name}_{kind}", window)
-    for kind, cut in windows(quiet).items():
-        for window in cut:
-            _add(tally, ours.CODEC, _QUIET + kind, window)
 
 
 def _add(tally: Tally, codec: Codec, key: str, window: Window) -> int:

@@ -1,4 +1,4 @@
-"""A station of 20 channels on a dune: the demo's instruments in the simulated world.
+"""A station of 20 channels on a dune: the demo's instruments, scattering, in the simulated world.
 
 Left out of the weather station is what hardly changes (tilt, lightning) and would make any average
 look better, and what follows from other channels (vapour pressure, wind components).
@@ -6,12 +6,12 @@ look better, and what follows from other channels (vapour pressure, wind compone
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from random import Random
 
+from benchmarks.wire_suite.scatter import Scatter
 from benchmarks.wire_suite.window import Channel, Window
 from firmware_sim.devices import assemble
 from firmware_sim.devices.base import Line, Polled, Setup, Talker
-from firmware_sim.world import World
+from firmware_sim.world import Surroundings, World
 from wire.catalogue import Field, Protocol, Statistic, bundled
 
 THING = "dune-1"
@@ -30,20 +30,20 @@ _WEATHER = (
     "air_pressure",
     "relative_humidity",
 )
-# The simulated soil is silent, a probe in real soil is not. What the TEROS 12 data sheet claims to
-# resolve, in the unit it prints: 0.001 m3/m3 (by the manual's line for mineral soils, 4.1), 0.1
-# degrees, 1 uS/cm.
-_CLAIMED = {"vwc_raw": 0.001 / 3.879e-4, "soil_temperature": 0.1, "soil_ec": 1.0}
 
 
 class Station:
-    """The instruments of one seed; the world's soil starts at `origin_s`."""
+    """The instruments of one seed; the world's soil starts at `origin_s`.
 
-    def __init__(self, seed: int, origin_s: int) -> None:
+    `noise` multiplies how much the instruments scatter; at 0 the world is read as it is.
+    """
+
+    def __init__(self, seed: int, origin_s: int, noise: float = 1.0) -> None:
         """Install them."""
         world = World(seed, float(origin_s))
-        self._probes = _install(Protocol.SDI12, _TEROS, _DEPTHS_M, world).polled
-        self._weather = _install(Protocol.SDI12, _ATMOS, {"weather": None}, world).polled[0]
+        felt = Scatter(world, seed, noise)
+        self._probes = _install(Protocol.SDI12, _TEROS, _DEPTHS_M, felt).polled
+        self._weather = _install(Protocol.SDI12, _ATMOS, {"weather": None}, felt).polled[0]
         self._counter = _install(Protocol.LINE, _COUNTER, {"saltation": None}, world).talkers[0]
         self.channels = self._channels()
 
@@ -75,26 +75,8 @@ class Station:
         return row | _minute(self._counter, end_s)
 
 
-def scattered(day: Window, share: float, chance: Random) -> Window:
-    """Let soil probes scatter: a standard deviation of `share` of what they claim to resolve."""
-    columns = {
-        one.name: _scattered(one, day.values[one.name], share, chance) for one in day.channels
-    }
-    return Window(day.channels, day.times_ms, columns)
-
-
-def _scattered(
-    channel: Channel, column: Sequence[Decimal], share: float, chance: Random
-) -> Sequence[Decimal]:
-    deviation = share * _CLAIMED.get(channel.name.rpartition("/")[2], 0.0)
-    if not deviation:
-        return column
-    step = channel.resolution
-    return [(value + Decimal(chance.gauss(0.0, deviation))).quantize(step) for value in column]
-
-
 def _install(
-    protocol: Protocol, model: str, places: Mapping[str, float | None], world: World
+    protocol: Protocol, model: str, places: Mapping[str, float | None], world: Surroundings
 ) -> Line:
     setups = [
         Setup(f"{THING}/{sensor}", bundled()[model], world, str(address), depth_m=depth)

@@ -2,7 +2,8 @@
 
 Layout: bz2 of a 4-byte big-endian length, a JSON head of three lists (ids, sizes, zlib levels), and
 the contents one after the other. A zlib-compressed payload stands there as plain text, with the
-level that makes the same bytes of it again; level -1 marks one that stands there as it came.
+level that makes the same bytes of it again, 10 for the contract's own way (wire/dictionary.py);
+level -1 marks one that stands there as it came.
 """
 
 import bz2
@@ -14,9 +15,13 @@ from typing import Annotated
 
 import msgspec
 
-AS_IT_CAME = -1
+from wire import dictionary
+from wire.errors import ContractError
 
-# The contract's level first, then what other encoders use.
+AS_IT_CAME = -1
+BY_THE_CONTRACT = 10
+
+# What other encoders use.
 _LEVELS = (9, 6, 1)
 # Where decompressed payloads would come to more than this, the others stand as they came: a hundred
 # kilobytes of blanks may have been made of a hundred megabytes.
@@ -48,7 +53,7 @@ class Slot:
 class _Head(msgspec.Struct, array_like=True):
     ids: list[int]
     sizes: list[Annotated[int, msgspec.Meta(ge=0)]]
-    levels: list[Annotated[int, msgspec.Meta(ge=AS_IT_CAME, le=9)]]
+    levels: list[Annotated[int, msgspec.Meta(ge=AS_IT_CAME, le=BY_THE_CONTRACT)]]
 
 
 def pack(slots: Sequence[Slot]) -> bytes:
@@ -95,26 +100,33 @@ def _kept(content: bytes, level: int, digest: bytes) -> Kept:
     if level == AS_IT_CAME:
         return keep(content, digest)
     # That it was whole was proved when it was packed, and bz2 checks what it gives back.
-    return Kept(zlib.compress(content, level), is_whole=True)
+    return Kept(_compressed(content, level), is_whole=True)
 
 
 def _content(slot: Slot, room: int) -> tuple[bytes, int]:
     """Give what stands in the block for a payload: text and level if they prove to rebuild it."""
     plain = _decompressed(slot.payload, room)
     if plain is not None:
-        for level in _LEVELS:
-            if sha256(zlib.compress(plain, level)).digest() == slot.digest:
+        for level in _ways(slot.payload):
+            if sha256(_compressed(plain, level)).digest() == slot.digest:
                 return plain, level
     return slot.payload, AS_IT_CAME
+
+
+def _ways(payload: bytes) -> Sequence[int]:
+    return (BY_THE_CONTRACT,) if dictionary.is_named_in(payload) else _LEVELS
+
+
+def _compressed(plain: bytes, level: int) -> bytes:
+    by_the_contract = level == BY_THE_CONTRACT
+    return dictionary.compress(plain) if by_the_contract else zlib.compress(plain, level)
 
 
 def _decompressed(payload: bytes, room: int) -> bytes | None:
     """Decompress what is whole and finds room."""
     if room <= 0:
         return None
-    stream = zlib.decompressobj()
     try:
-        plain = stream.decompress(payload, room)
-    except zlib.error:
+        return dictionary.decompress(payload, room)
+    except ContractError:
         return None
-    return plain if stream.eof and not stream.unused_data else None

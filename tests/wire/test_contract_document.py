@@ -1,13 +1,15 @@
 """docs/wire.md is what others build on: its examples must be what the code reads."""
 
 import re
+import subprocess
+import sys
 import zlib
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from wire import batch, messages, topics
+from wire import batch, dictionary, messages, topics
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "wire.md").read_text(encoding="utf-8")
 EXAMPLES = dict(re.findall(r"```json (\w+)\n(.*?)```", DOCUMENT, re.DOTALL))
@@ -33,8 +35,9 @@ def test_an_example_is_read_and_has_no_key_that_we_do_not_know(name):
     assert re.findall(rb'"(\w+)":', again) == re.findall(rb'"(\w+)":', EXAMPLES[name].encode())
 
 
-def test_the_batch_says_what_the_page_says():
-    found = batch.decode(zlib.compress(EXAMPLES["batch"].encode()))
+@pytest.mark.parametrize("pack", [zlib.compress, dictionary.compress])
+def test_the_batch_says_what_the_page_says(pack):
+    found = batch.decode(pack(EXAMPLES["batch"].encode()))
 
     soil, rain = (
         [(s.time_ms, s.value, int(s.flag)) for s in one.samples()] for one in found.series
@@ -46,6 +49,27 @@ def test_the_batch_says_what_the_page_says():
     ]
     assert rain[1:] == [(1767226200000, Decimal("0.2"), 1), (1767227400000, None, 9)]
     assert found.series[1].reasons == {2: "timeout"}
+
+
+@pytest.mark.parametrize("pack", [zlib.compress, dictionary.compress])
+def test_the_page_s_line_shows_a_batch_of_either_kind(pack):
+    (line,) = re.findall(r"python3 -c '(.*?)' < batch", DOCUMENT)
+
+    shown = subprocess.run(
+        [sys.executable, "-c", line],
+        input=pack(b'{"v":1}'),
+        capture_output=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+
+    assert shown.stdout == b'{"v":1}\n'
+
+
+def test_the_head_that_the_page_names_is_that_of_the_dictionary():
+    (head,) = re.findall(r"`(78 [0-9a-f ]+)`", DOCUMENT)
+
+    assert dictionary.compress(b"{}").startswith(bytes.fromhex(head))
 
 
 def test_every_topic_of_the_page_is_one_of_ours():

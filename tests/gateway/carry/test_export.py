@@ -378,7 +378,7 @@ def test_a_damaged_page_leaves_the_rest_of_a_file_set_aside(opened, export, stic
     aside = data / "outbox.damaged-20260101T000000Z.db"
     shutil.move(data / "outbox.db", aside)
     raw = bytearray(aside.read_bytes())
-    pages = [at for at in range(0, len(raw), 4096) if raw.count(b"x\xda", at, at + 4096) > 10]
+    pages = [at for at in range(0, len(raw), 4096) if raw.count(b"x\xf9", at, at + 4096) > 10]
     at = pages[len(pages) // 2]
     raw[at : at + 4096] = b"\xff" * 4096
     aside.write_bytes(raw)

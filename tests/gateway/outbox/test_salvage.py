@@ -213,7 +213,7 @@ def test_a_log_whose_file_is_gone_is_set_aside(tmp_path):
 def test_nothing_of_it_is_silent(cut_short, tmp_path, capsys):
     content = bytearray(cut_short)
     for at in range(0, len(content), 4096):  # a batch whose payload cannot be read is lost
-        spot = content.find(b"\x78\xda", at, at + 4096)
+        spot = content.find(b"\x78\xf9\x4e\xe1\xf0\x64", at, at + 4096)
         if spot > 0:
             content[spot + 6 : spot + 20] = b"\xff" * 14
     content[100:110] = b"\xa5" * 10

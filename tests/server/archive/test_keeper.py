@@ -3,10 +3,11 @@
 import pytest
 from sqlalchemy import text
 
-from server.archive.keeper import JournalKeeper, Policy, tend
+from server.archive.keeper import Policy, chore, tend
 from server.archive.packing import MAX_BLOCK_ENTRIES, Due, pack_one
 from server.archive.retention import remove_some
 from server.db.engine import writing
+from server.housekeeping import Housekeeper
 from server.ingest.events import Status
 
 NOW_MS = 1_767_225_600_000
@@ -186,7 +187,7 @@ def test_looking_for_what_is_too_old_waits_for_no_writer(archive):
 
 @pytest.fixture
 def keeper(archive):
-    made = JournalKeeper(archive.engine, WEEK, lambda: NOW_MS)
+    made = Housekeeper(archive.engine, [chore(archive.engine, WEEK, lambda: NOW_MS)])
     yield made
     made.stop()
 
@@ -197,12 +198,12 @@ def test_the_server_packs_by_itself(archive, keeper, poll):
     keeper.start()
 
     poll(lambda: archive.blocks()[entry] is not None)
-    assert keeper.error == ""
+    assert keeper.errors == {}
 
 
 def test_a_failure_is_told_and_over_as_soon_as_its_cause(archive, keeper, poll, monkeypatch):
     """While it lasts the server is called not ready."""
-    monkeypatch.setattr("server.archive.keeper._AFTER_FAILURE_S", 0.05)
+    monkeypatch.setattr("server.housekeeping._AFTER_FAILURE_S", 0.05)
     entry = archive.add(20, 1)
     with archive.engine.begin() as connection:
         connection.execute(text("ALTER TABLE journal_block RENAME TO elsewhere"))
@@ -210,8 +211,8 @@ def test_a_failure_is_told_and_over_as_soon_as_its_cause(archive, keeper, poll, 
     keeper.start()
 
     try:
-        poll(lambda: "the journal is not packed" in keeper.error)
+        poll(lambda: "the journal is not packed" in keeper.errors.get("journal", ""))
     finally:
         with archive.engine.begin() as connection:
             connection.execute(text("ALTER TABLE elsewhere RENAME TO journal_block"))
-    poll(lambda: keeper.error == "" and archive.blocks()[entry] is not None)
+    poll(lambda: not keeper.errors and archive.blocks()[entry] is not None)
