@@ -1,4 +1,4 @@
-"""How many bytes a reading takes at rest: observations with their indexes, and the journal.
+"""How many bytes a reading takes at rest: observations, their rollups, indexes, and the journal.
 
 Ten stations send a past to the running server, on PostgreSQL and on SQLite, so that the layout is
 the one that ingest leaves behind.
@@ -18,8 +18,14 @@ from sqlalchemy import Engine
 
 from benchmarks.ingest_suite.databases import serving
 from benchmarks.storage_suite.figures import broken_limits, figures
-from benchmarks.storage_suite.sizes import JOURNAL, OBSERVATIONS, bytes_of, tidy
-from benchmarks.storage_suite.stored import pack, store
+from benchmarks.storage_suite.sizes import (
+    JOURNAL,
+    OBSERVATIONS,
+    ROLLUPS,
+    bytes_of,
+    tidy,
+)
+from benchmarks.storage_suite.stored import compress, pack, roll_up, store
 from deploy.errors import SetupError
 from gateway import logs
 from server.db.engine import Edition, describe, open_engine
@@ -30,9 +36,11 @@ HELD, NOT_HELD, MEND, INTERRUPTED = 0, 1, 2, 130
 
 _EPILOG = """\
 A station sends 20 series, a value a minute, in batches of an hour. apache_b (community_b where that
-edition runs): all chunks and indexes of the observations, as ingest leaves them; sqlite_b: their
-pages; journal_b: the journal once it is packed, without the room that packing has freed, on the
-database where it takes more.
+edition runs, once its columnstore has taken all chunks): all chunks and indexes of the
+observations, as ingest leaves them, with the hourly and daily rollups and their marks once all are
+computed; sqlite_b: the same in pages; journal_b: the journal once it is packed, on the database
+where it takes more. Of rollups, marks and journal the room is not counted that was freed when they
+were written anew: the next ones use it.
 """
 
 
@@ -41,7 +49,7 @@ class Found:
     """Bytes a reading in one database."""
 
     edition: Edition
-    observation_b: float
+    reading_b: float
     journal_b: float
 
 
@@ -61,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     told = figures(
-        {one.edition: one.observation_b for one in found},
+        {one.edition: one.reading_b for one in found},
         {one.edition: one.journal_b for one in found},
     )
     broken = broken_limits(told)
@@ -89,17 +97,22 @@ def _measure(options: argparse.Namespace) -> Iterator[Found]:
 
 
 def _weigh(engine: Engine, readings: int) -> Found:
-    """See what readings take, and what their journal takes once it is packed."""
+    """See what readings take with their rollups, and what their journal takes once it is packed."""
     database = describe(engine)
+    roll_up(engine)
+    compress(engine, database.edition)
     observation_b = bytes_of(engine, OBSERVATIONS) / readings
+    loose_b = bytes_of(engine, ROLLUPS) / readings
     pack(engine)
-    tidy(engine, JOURNAL)
+    tidy(engine, (*ROLLUPS, *JOURNAL))
+    rollup_b = bytes_of(engine, ROLLUPS) / readings
     journal_b = bytes_of(engine, JOURNAL) / readings
     _say(
-        f"{database.version}, {readings:,} readings: {observation_b:.2f} B each,"
-        f" and {journal_b:.2f} in the packed journal"
+        f"{database.version}, {readings:,} readings: {observation_b:.2f} B each, {rollup_b:.2f} in"
+        f" rollups ({loose_b:.2f} with the room of earlier ones), and {journal_b:.2f} in the packed"
+        " journal"
     )
-    return Found(database.edition, observation_b, journal_b)
+    return Found(database.edition, observation_b + rollup_b, journal_b)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

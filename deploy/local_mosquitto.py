@@ -27,7 +27,8 @@ log_type warning
 log_type notice
 log_type information
 user root
-max_inflight_messages 400
+max_inflight_messages 5000
+max_inflight_bytes 33554432
 max_packet_size 1048576
 
 listener {port} 127.0.0.1

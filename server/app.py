@@ -8,20 +8,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
+from fastapi import FastAPI
 from sqlalchemy import Engine
 
+from server import readiness
 from server.api import application
 from server.api.edge import Services
 from server.api.schemas import Part
-from server.archive.keeper import JournalKeeper, Policy
+from server.archive import keeper as journal_keeper
 from server.broker import EmbeddedBroker
 from server.db.engine import describe, open_engine
-from server.db.migrate import is_current, upgrade
-from server.errors import StoreError
+from server.db.migrate import upgrade
+from server.housekeeping import Housekeeper
+from server.hypertable.layout import Layout, Wishes
+from server.hypertable.retention import Policy
 from server.ingest.service import BrokerAddress, IngestService, wall_clock_ms
+from server.live.follow import Follower
 from server.live.hub import Hub
+from server.roles.crew import Crew
+from server.roles.orders import Order
+from server.roles.role import Duty, Role, Workers
+from server.roles.sessions import Dropper
+from server.rollup.worker import RollupWorker
 from server.serving import HttpServer, bind
-from server.settings import MqttSection, Settings
+from server.settings import Settings
 from server.store.engines import store_for
 from server.store.port import LatestRow
 from server.web import pages
@@ -32,12 +42,18 @@ DATABASE_OPENED = "database_opened"
 STOP_FAILED = "stop_failed"
 STOP_LATE = "stop_late"
 
-# Together under the 3 s within which the server stops.
+# Together under the 3 s within which the server stops, when it has no workers.
 _HTTP_STOP_S = 1.2
 _INGEST_STOP_S = 0.9
 _BROKER_STOP_S = 0.4
-_JOURNAL_STOP_S = 0.3
+_UPKEEP_STOP_S = 0.3
 _DATABASE_STOP_S = 0.1
+# Workers are processes: they finish a transaction, and need not be killed in it.
+_WORKERS_STOP_S = 10.0
+
+WHOLE = Duty()
+Teller = Callable[[], Sequence[Part]]
+"""Tells how a part of the server is, for /readyz."""
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +101,8 @@ class App:
     """The server as one thing to start and stop.
 
     `on_failure` is called, on another thread, when the server cannot go on. With `any_host` it
-    may be called by any name, not only by those of this machine.
+    may be called by any name, not only by those of this machine. `duty` says what of the whole
+    this process does.
     """
 
     def __init__(
@@ -95,9 +112,11 @@ class App:
         on_failure: Callable[[], None],
         *,
         any_host: bool,
+        duty: Duty,
     ) -> None:
         self._settings = settings
         self._any_host = any_host
+        self._duty = duty
         self._mqtt_password = mqtt_password
         self._on_failure = on_failure
         self._teardown = Teardown()
@@ -109,6 +128,11 @@ class App:
         """The page's address, with the port it really has; known once started."""
         host = self._settings.http.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self._http_port}/"
+
+    @property
+    def duty(self) -> Duty:
+        """What of the whole this process does."""
+        return self._duty
 
     @property
     def mqtt_port(self) -> int:
@@ -128,31 +152,41 @@ class App:
         self._teardown.run()
 
     def _start(self) -> None:
-        http = self._settings.http
-        listener = bind(http.host, http.port)
+        http, role = self._settings.http, self._duty.role
+        listener = bind(http.host, http.port if role.serves_pages else http.ingest_port)
         self._teardown.add(Step("port", listener.close, _DATABASE_STOP_S))
         engine = self._open_database()
-        if self._settings.mqtt.embedded:
-            self._start_broker()
         hub: Hub[LatestRow] = Hub()
-        ingest = self._start_ingest(engine, hub)
+        tellers: list[Teller] = [lambda: [readiness.database_part(engine)]]
+        if role.takes_in:
+            tellers += [self._start_intake(engine, hub), *self._start_upkeep(engine)]
+        if role.serves_pages and not self._takes_in_here:
+            tellers.append(self._start_follower(engine, hub))
 
-        keeper = self._start_keeper(engine)
+        def tell_all() -> Sequence[Part]:
+            return [part for tell in tellers for part in tell()]
 
-        def readiness() -> Sequence[Part]:
-            parts = [_database_part(engine), _ingest_part(ingest, self._settings.mqtt)]
-            return [*parts, *_journal_parts(keeper)]
-
-        services = Services(engine, store_for(engine), hub, wall_clock_ms, readiness)
-        app = application.create(services)
-        if not self._any_host:
-            app.add_middleware(LoopbackHosts)
-        pages.install(app)
-        server = HttpServer(app, listener, self._on_failure)
+        services = Services(engine, store_for(engine), hub, wall_clock_ms, tell_all)
+        server = HttpServer(self._application(services), listener, self._on_failure)
         self._http_port = server.port
         self._teardown.add(Step("http", lambda: server.stop(_HTTP_STOP_S), _HTTP_STOP_S))
         self._teardown.add(Step("live", hub.close, _DATABASE_STOP_S))
         server.start()
+
+    @property
+    def _takes_in_here(self) -> bool:
+        """Tell whether ingest runs in this process."""
+        return self._duty.role is Role.ALL and self._duty.workers is None
+
+    def _application(self, services: Services) -> FastAPI:
+        serves_pages = self._duty.role.serves_pages
+        create = application.create if serves_pages else application.create_health
+        app = create(services)
+        if not self._any_host:
+            app.add_middleware(LoopbackHosts)
+        if serves_pages:
+            pages.install(app)
+        return app
 
     def _open_database(self) -> Engine:
         engine = open_engine(self._settings.database.url)
@@ -170,6 +204,59 @@ class App:
         self._teardown.add(Step("broker", broker.stop, _BROKER_STOP_S))
         self._mqtt_port = broker.port
 
+    def _start_intake(self, engine: Engine, hub: Hub[LatestRow]) -> Teller:
+        """Begin to take in, here or in workers; gives who tells how that is."""
+        if self._settings.mqtt.embedded:
+            self._start_broker()
+        if self._duty.workers is not None:
+            crew = self._start_crew(self._duty.workers)
+            return lambda: [readiness.crew_part(crew, self._settings.mqtt)]
+        ingest = self._start_ingest(engine, hub)
+        if not self._settings.mqtt.embedded:
+            dropper = Dropper(self._broker_address(), 0, ingest.ask_again)
+            dropper.start()
+            self._teardown.add(Step("sessions", dropper.stop, _DATABASE_STOP_S))
+        return lambda: [readiness.ingest_part(ingest, self._settings.mqtt)]
+
+    def _start_upkeep(self, engine: Engine) -> Sequence[Teller]:
+        """Begin what is done in the background, once for all workers; gives who tells of it."""
+        layout = Layout(engine, describe(engine), _wishes(self._settings), wall_clock_ms)
+        layout.settle()
+        keeper = self._start_keeper(engine, layout)
+        rollups = RollupWorker(engine, self._settings.rollup.share / 100, wall_clock_ms)
+        rollups.start()
+        self._teardown.add(Step("rollups", rollups.stop, _UPKEEP_STOP_S))
+        return [
+            lambda: [readiness.storage_part(layout)],
+            lambda: readiness.upkeep_parts(keeper),
+            lambda: [readiness.rollups_part(rollups)],
+        ]
+
+    def _start_crew(self, workers: Workers) -> Crew:
+        broker = self._broker_address()
+        order = Order(
+            database_url=self._settings.database.url,
+            host=broker.host,
+            port=broker.port,
+            username=broker.username,
+            password=broker.password,
+            tls=broker.tls,
+            ca_file=broker.ca_file,
+            number=0,
+        )
+        crew = Crew(order, workers)
+        self._teardown.add(
+            Step("workers", lambda: crew.stop(_WORKERS_STOP_S), _WORKERS_STOP_S + _BROKER_STOP_S)
+        )
+        crew.start()
+        return crew
+
+    def _start_follower(self, engine: Engine, hub: Hub[LatestRow]) -> Teller:
+        follower = Follower(engine, hub)
+        follower.start()
+        self._teardown.add(Step("follower", follower.stop, _UPKEEP_STOP_S))
+        return lambda: readiness.follower_parts(follower)
+
     def _start_ingest(self, engine: Engine, hub: Hub[LatestRow]) -> IngestService:
         try:
             ingest = IngestService(
@@ -185,12 +272,13 @@ class App:
         self._teardown.add(Step("ingest", ingest.stop, _INGEST_STOP_S))
         return ingest
 
-    def _start_keeper(self, engine: Engine) -> JournalKeeper:
+    def _start_keeper(self, engine: Engine, layout: Layout) -> Housekeeper:
         journal = self._settings.journal
-        policy = Policy(pack_after_days=journal.pack_after_days, keep_days=journal.keep_days)
-        keeper = JournalKeeper(engine, policy, wall_clock_ms)
+        policy = journal_keeper.Policy(journal.pack_after_days, journal.keep_days)
+        chores = [journal_keeper.chore(engine, policy, wall_clock_ms), *layout.chores()]
+        keeper = Housekeeper(engine, chores)
         keeper.start()
-        self._teardown.add(Step("journal", keeper.stop, _JOURNAL_STOP_S))
+        self._teardown.add(Step("housekeeping", keeper.stop, _UPKEEP_STOP_S))
         return keeper
 
     def _broker_address(self) -> BrokerAddress:
@@ -211,32 +299,13 @@ def build(
     on_failure: Callable[[], None] = lambda: None,
     *,
     any_host: bool = False,
+    duty: Duty = WHOLE,
 ) -> App:
     """Make the server from its settings; opens nothing."""
-    return App(settings, mqtt_password, on_failure, any_host=any_host)
+    return App(settings, mqtt_password, on_failure, any_host=any_host, duty=duty)
 
 
-def _database_part(engine: Engine) -> Part:
-    try:
-        current = is_current(engine)
-    except StoreError as error:
-        return Part(name="database", ready=False, detail=str(error))
-    detail = "current" if current else "its schema is not this program's: run saxaul-server migrate"
-    return Part(name="database", ready=current, detail=detail)
-
-
-def _ingest_part(ingest: IngestService, mqtt: MqttSection) -> Part:
-    health = ingest.health()
-    ready = health.connected and health.database_ok
-    where = "the embedded broker" if mqtt.embedded else f"the broker at {mqtt.host}:{mqtt.port}"
-    if ready:
-        return Part(name="ingest", ready=True, detail=f"connected to {where}")
-    detail = health.last_error or f"not connected to {where}"
-    return Part(name="ingest", ready=False, detail=detail)
-
-
-def _journal_parts(keeper: JournalKeeper) -> Sequence[Part]:
-    """Speak of the journal's upkeep only while it fails: nothing else waits for it."""
-    if not keeper.error:
-        return []
-    return [Part(name="journal", ready=False, detail=keeper.error)]
+def _wishes(settings: Settings) -> Wishes:
+    kept = settings.retention
+    policy = Policy(kept.raw_days, kept.hour_days, kept.day_days)
+    return Wishes(settings.database.columnstore_after_days, policy)

@@ -17,14 +17,20 @@ from sqlalchemy import Engine
 from server import logs
 from server.app import build
 from server.carry import command as import_command
-from server.db.engine import describe, open_engine
+from server.db.engine import describe, is_postgresql, open_engine
 from server.db.migrate import is_current, upgrade
 from server.errors import ServerError, StoreError
+from server.export import command as export_command
+from server.hypertable import command as retention_command
+from server.hypertable.retention import Policy
 from server.ingest.service import wall_clock_ms
 from server.ledger.account import read_account, read_gateways
 from server.ledger.sentences import lines
 from server.ledger.series import DEFAULT_DAYS, MAX_DAYS, Span
 from server.replay import command as replay_command
+from server.roles.role import Duty, Role, duty_of, parse_workers
+from server.rollup import command as rollup_command
+from server.rollup import site_command
 from server.settings import Overrides, Settings, example, is_loopback, load, mqtt_password
 from server.store.engines import store_for
 from wire.errors import ConfigError
@@ -46,6 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "ledger": _ledger,
         "replay": _replay,
         "import": _import,
+        "retention": _retention,
+        "export": _export,
+        "rollup": _rollup,
+        "site": _site,
     }
     try:
         return commands[arguments.command](arguments)
@@ -81,11 +91,34 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay = replay_command.add_parser(commands)
     carried = import_command.add_parser(commands)
-    for command in (run, migrate, ledger, replay, carried):
+    retention = retention_command.add_parser(commands)
+    exported = export_command.add_parser(commands)
+    rollup = rollup_command.add_parser(commands)
+    site = site_command.add_parser(commands)
+    for command in (run, migrate, ledger, replay, carried, retention, exported, rollup, site):
         command.add_argument("--config", type=Path, metavar="FILE", help="server.toml")
         command.add_argument("--database-url", metavar="URL", help="in place of database.url")
-    run.add_argument("--http-port", type=_port, metavar="PORT", help="in place of http.port")
+    run.add_argument(
+        "--http-port",
+        type=_port,
+        metavar="PORT",
+        help="in place of http.port, or of http.ingest_port",
+    )
     run.add_argument("--mqtt-port", type=_port, metavar="PORT", help="in place of mqtt.port")
+    run.add_argument(
+        "--role",
+        choices=[role.value for role in Role],
+        default=Role.ALL.value,
+        help="do only a part, beside other processes: take in (ingest), or serve pages and "
+        "programs (api); needs PostgreSQL and a broker of your own (default: %(default)s)",
+    )
+    run.add_argument(
+        "--workers",
+        type=parse_workers,
+        metavar="N",
+        help="take in with so many processes that share the batches, and one for all else; on one "
+        "of several machines, those of it by number, as in 5-8",
+    )
     run.add_argument(
         "--insecure-listen",
         action="store_true",
@@ -118,6 +151,14 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
+    duty = duty_of(
+        Role(arguments.role),
+        arguments.workers,
+        on_postgresql=is_postgresql(settings.database.url),
+        embedded=settings.mqtt.embedded,
+    )
+    if duty.role is not Role.ALL:
+        logs.configure(role=duty.role.value)
     if not arguments.insecure_listen:
         _require_loopback(settings.http.host)
     failed = threading.Event()
@@ -128,12 +169,18 @@ def _run(arguments: argparse.Namespace) -> int:
             stop.set()
 
         anyone = arguments.insecure_listen
-        app = build(settings, mqtt_password(os.environ), fail, any_host=anyone)
+        app = build(settings, mqtt_password(os.environ), fail, any_host=anyone, duty=duty)
         app.start()
-        print(f"Saxaul is ready: {app.address} (Ctrl-C stops it)", flush=True)
+        print(_ready_line(duty, app.address), flush=True)
         stop.wait()
         app.stop()
     return BUG if failed.is_set() else OK
+
+
+def _ready_line(duty: Duty, address: str) -> str:
+    if duty.role is Role.INGEST:
+        return f"Saxaul takes in, and says at {address}readyz how it is (Ctrl-C stops it)"
+    return f"Saxaul is ready: {address} (Ctrl-C stops it)"
 
 
 def _require_loopback(host: str) -> None:
@@ -203,6 +250,30 @@ def _replay(arguments: argparse.Namespace) -> int:
 def _import(arguments: argparse.Namespace) -> int:
     with _current_database(arguments) as engine:
         return import_command.run(arguments.paths, engine, wall_clock_ms, _console())
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    with _current_database(arguments) as engine:
+        return export_command.run(engine, arguments)
+
+
+def _rollup(arguments: argparse.Namespace) -> int:
+    with _current_database(arguments) as engine:
+        return rollup_command.run(engine, arguments, _console())
+
+
+def _site(arguments: argparse.Namespace) -> int:
+    with _current_database(arguments) as engine:
+        return site_command.run(engine, arguments, _console())
+
+
+def _retention(arguments: argparse.Namespace) -> int:
+    kept = _settings(arguments).retention
+    policy = Policy(kept.raw_days, kept.hour_days, kept.day_days)
+    with _current_database(arguments) as engine:
+        return retention_command.run(
+            engine, policy, wall_clock_ms, _console(), dry_run=arguments.dry_run
+        )
 
 
 def _console() -> Console:

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -21,6 +22,9 @@ from wire.toml_text import parse
 
 DATABASE_URL_VARIABLE = "SAXAUL_DATABASE_URL"
 MQTT_PASSWORD_VARIABLE = "SAXAUL_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
+
+# The chunk interval is chosen by the rows of the last days: they must still be there as rows.
+_LEAST_COLUMNSTORE_DAYS = 7
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
@@ -41,6 +45,16 @@ class DatabaseSection(_Section, frozen=True, kw_only=True):
             "SAXAUL_DATABASE_URL in the environment goes before it; put a password there.",
         ),
     ] = "sqlite:///saxaul.db"
+    columnstore_after_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Readings older than this are compressed where TimescaleDB's Community "
+            "edition runs, to less than a tenth; at least 7, or 0 for never. What comes late is "
+            "stored all the same. Other databases keep rows.",
+        ),
+    ] = 30
 
 
 class HttpSection(_Section, frozen=True, kw_only=True):
@@ -55,6 +69,13 @@ class HttpSection(_Section, frozen=True, kw_only=True):
         ),
     ] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port to listen on; 0 takes any free one.")] = 8000
+    ingest_port: Annotated[
+        Port,
+        Meta(
+            description="The port for /healthz and /readyz of a process that only takes in "
+            "(--role ingest)."
+        ),
+    ] = 8001
 
 
 class MqttSection(_Section, frozen=True, kw_only=True):
@@ -111,6 +132,54 @@ class JournalSection(_Section, frozen=True, kw_only=True):
     ] = 3650
 
 
+class RetentionSection(_Section, frozen=True, kw_only=True):
+    """For how long readings are kept. What is coarser stays at least as long as what is finer."""
+
+    raw_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Readings older than this are removed once their hourly and daily values "
+            "are computed; 0 keeps them for ever. Those of a station that comes back after a "
+            "longer outage stay in the journal only: let it be longer than any outage. "
+            "saxaul-server retention --dry-run tells what would go.",
+        ),
+    ] = 0
+    hour_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Hourly values (count, mean, extremes, sum) older than this are removed; "
+            "0 keeps them for ever.",
+        ),
+    ] = 0
+    day_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Daily values older than this are removed; 0 keeps them for ever.",
+        ),
+    ] = 0
+
+
+class RollupSection(_Section, frozen=True, kw_only=True):
+    """Hourly and daily values, computed in the background when readings come or change."""
+
+    share: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100,
+            description="How much of one processor core this may take, in percent. What is not "
+            "computed yet is read from the readings, so that it is only slower to show. "
+            "saxaul-server rollup computes all of it at once.",
+        ),
+    ] = 25
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """The whole of server.toml."""
 
@@ -118,6 +187,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     http: HttpSection = HttpSection()
     mqtt: MqttSection = MqttSection()
     journal: JournalSection = JournalSection()
+    retention: RetentionSection = RetentionSection()
+    rollup: RollupSection = RollupSection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +243,14 @@ def _overridden(settings: Settings, given: Overrides, environ: Mapping[str, str]
     if url:
         database = replace(database, url=url)
     if given.http_port is not None:
-        http = replace(http, port=given.http_port)
+        http = replace(http, port=given.http_port, ingest_port=given.http_port)
     if given.mqtt_port is not None:
         mqtt = replace(mqtt, port=given.mqtt_port)
     return replace(settings, database=database, http=http, mqtt=mqtt)
 
 
 def _check(settings: Settings, source: str) -> None:
+    _check_kept(settings, source)
     mqtt = settings.mqtt
     if mqtt.embedded and not is_loopback(mqtt.host):
         raise ConfigError(
@@ -198,6 +270,29 @@ def _check(settings: Settings, source: str) -> None:
         )
     if not mqtt.embedded and mqtt.port == 0:
         raise ConfigError(source, "mqtt.port 0 is for the embedded broker only; name the port")
+
+
+def _check_kept(settings: Settings, source: str) -> None:
+    after_days = settings.database.columnstore_after_days
+    if 0 < after_days < _LEAST_COLUMNSTORE_DAYS:
+        raise ConfigError(
+            source,
+            f"database.columnstore_after_days = {after_days} is too few: what still comes in would "
+            f"be compressed; write {_LEAST_COLUMNSTORE_DAYS} or more, or 0 for never",
+        )
+    kept = settings.retention
+    classes = (
+        ("raw_days", kept.raw_days),
+        ("hour_days", kept.hour_days),
+        ("day_days", kept.day_days),
+    )
+    for (finer, least), (coarser, days) in pairwise(classes):
+        if days and (not least or days < least):
+            raise ConfigError(
+                source,
+                f"retention.{coarser} = {days} is shorter than retention.{finer} = {least}"
+                f"{'' if least else ' (for ever)'}: keep what is coarser at least as long",
+            )
 
 
 def example() -> str:

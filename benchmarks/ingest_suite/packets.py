@@ -7,9 +7,10 @@ _QOS_1 = 1
 _MAX_PACKET_ID = 65_535
 
 
-def connect(client_id: str) -> bytes:
-    """Open a clean session that is kept alive without pings."""
-    variable = _text("MQTT") + bytes((4, 0x02)) + (0).to_bytes(2, "big")
+def connect(client_id: str, *, clean_session: bool = True) -> bytes:
+    """Open a session, a clean one unless it is to be kept, that stays alive without pings."""
+    flags = 0x02 if clean_session else 0x00
+    variable = _text("MQTT") + bytes((4, flags)) + (0).to_bytes(2, "big")
     return _packet(0x10, variable + _text(client_id))
 
 

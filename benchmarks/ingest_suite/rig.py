@@ -57,8 +57,11 @@ class Rig:
 
 
 @contextmanager
-def running(database_url: str, folder: Path) -> Iterator[Rig]:
-    """Start broker and server on an empty database; raises SetupError. Both end with the block."""
+def running(database_url: str, folder: Path, *options: str) -> Iterator[Rig]:
+    """Start broker and server on an empty database; raises SetupError. Both end with the block.
+
+    `options` are for `saxaul-server run`.
+    """
     folder.mkdir()
     with ExitStack() as stack:
         broker = LocalMosquitto(folder / "mosquitto")
@@ -68,7 +71,7 @@ def running(database_url: str, folder: Path) -> Iterator[Rig]:
         if child is None:
             raise SetupError("mosquitto is not running")
         _lengthen_queue(broker, child)
-        server = _server(database_url, broker.port, Layout(folder))
+        server = _server(database_url, broker.port, Layout(folder), options)
         stack.callback(server.stop)
         yield Rig(database_url, broker.port, server, child)
 
@@ -83,11 +86,13 @@ def _lengthen_queue(broker: LocalMosquitto, child: Child) -> None:
         raise SetupError(f"mosquitto did not start again: {child.tail(3)}")
 
 
-def _server(database_url: str, mqtt_port: int, layout: Layout) -> Child:
+def _server(
+    database_url: str, mqtt_port: int, layout: Layout, options: Sequence[str] = ()
+) -> Child:
     page = Page(free_port())
     plan = ServerPlan(page.port, mqtt_port, embedded=False)
     layout.server.write_text(server_text(plan, layout), encoding="utf-8")
-    command = [program("saxaul-server"), "run", "--config", str(layout.server)]
+    command = [program("saxaul-server"), "run", "--config", str(layout.server), *options]
     environment = {"SAXAUL_DATABASE_URL": database_url}
     server = Child("server", command, layout.log("server"), environment=environment)
     server.start()

@@ -16,10 +16,10 @@ _DIGITS = 2
 
 
 def figures(
-    observation_b: Mapping[Edition, float], journal_b: Mapping[Edition, float]
+    reading_b: Mapping[Edition, float], journal_b: Mapping[Edition, float]
 ) -> dict[str, float]:
     """Name and round what was found by edition; of the journals the larger one counts."""
-    found = {KEYS[edition]: size for edition, size in observation_b.items()}
+    found = {KEYS[edition]: size for edition, size in reading_b.items()}
     found["journal_b"] = max(journal_b.values())
     return {key: round(found[key], _DIGITS) for key in AT_MOST if key in found}
 

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from server.db.engine import Edition, describe
 
 OBSERVATIONS = ("observation", "observation_note")
+ROLLUPS = ("rollup_hour", "rollup_day", "rollup_mark")
 JOURNAL = ("journal", "journal_block")
 
 _WHOLE = text("SELECT pg_total_relation_size(CAST(:table AS regclass))")

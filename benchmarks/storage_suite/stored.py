@@ -1,11 +1,11 @@
-"""A past of ten stations, stored by the running server, and its journal packed.
+"""A past of ten stations, stored by the running server, then left as it is in the long run.
 
-It is packed by the server's own keeper, as if all of it were old.
+The server's own programs do that, as if all of it were old.
 """
 
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from benchmarks.ingest_suite.databases import now_ms
 from benchmarks.ingest_suite.measurements import announced
@@ -13,6 +13,8 @@ from benchmarks.ingest_suite.phase import Phase, perform
 from benchmarks.ingest_suite.rig import running
 from benchmarks.ingest_suite.station import CHANNELS, MINUTE_MS, Load, gateway_names
 from server.archive.keeper import Policy, tend
+from server.db.engine import Edition
+from server.rollup.worker import Workshop, anything
 
 _HOUR = 60
 _GATEWAYS = 10
@@ -20,6 +22,8 @@ _WINDOW = 16
 # All is sent, however long that takes.
 _SECONDS = 3600.0
 _YEAR_MS = 365 * 86_400_000
+_CHUNKS = text("SELECT CAST(show_chunks('observation') AS text)")
+_CONVERT = text("CALL convert_to_columnstore(CAST(:chunk AS regclass), if_not_columnstore => true)")
 _PACK_ALL = Policy(pack_after_days=0, keep_days=0)
 
 
@@ -36,6 +40,22 @@ def store(url: str, folder: Path, rows: int) -> int:
     with running(url, folder) as rig:
         announced(rig, load.gateways)
         return perform(rig, Phase(load, _SECONDS, _WINDOW)).readings
+
+
+def roll_up(engine: Engine) -> None:
+    """Compute the rollups that the server has not come to yet."""
+    workshop = Workshop(engine, now_ms, is_due=anything)
+    while workshop.step() is not None:
+        continue
+
+
+def compress(engine: Engine, edition: Edition) -> None:
+    """Have the columnstore take all chunks, where the edition has one."""
+    if edition is not Edition.COMMUNITY:
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for chunk in connection.execute(_CHUNKS).scalars():
+            connection.execute(_CONVERT, {"chunk": chunk})
 
 
 def pack(engine: Engine) -> None:

@@ -6,14 +6,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from server.api import catalog, health, journal, live, observations, problems
+from server.api.answers.timing import ServerTiming
 from server.api.edge import Services
 from server.api.imports import routes as imports
 from server.api.ledger import routes as ledger
 from server.api.schemas import NotReady
+from server.api.series import routes as series
 
 OPENAPI_ADDRESS = "/api/v1/openapi.json"
 _TAGS = [
@@ -50,10 +53,22 @@ def create(services: Services) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = services
-    for module in (catalog, observations, live, journal, ledger, imports, health):
+    for module in (catalog, observations, series, live, journal, ledger, imports, health):
         app.include_router(module.router)
     problems.install(app)
+    # Pages and lists; large answers come compressed already, and an event stream never is.
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)
+    app.add_middleware(ServerTiming)
     _describe(app)
+    return app
+
+
+def create_health(services: Services) -> FastAPI:
+    """Build the application of a process that serves no pages: it only tells how it is."""
+    app = FastAPI(title="Saxaul", version="1", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.services = services
+    app.include_router(health.router)
+    problems.install(app)
     return app
 
 

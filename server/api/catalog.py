@@ -3,14 +3,18 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from server.api import queries
+from server.api.answers.sending import JSON, send
 from server.api.edge import After, DatastreamId, Parameters, ServicesDep, SiteKey, next_address
+from server.api.newest import answer as newest
 from server.api.problems import ProblemError, documented
 from server.api.queries import DatastreamFilter
 from server.api.schemas import Datastream, Gateway, Items, Latest, Paged, Site, Thing
+from server.store.reading.bounded import reading
+from server.store.reading.newest import read_newest
 
 router = APIRouter(prefix="/api/v1")
 
@@ -41,6 +45,13 @@ class DatastreamParameters(ThingParameters):
         ]
         | None
     ) = None
+
+
+class LatestParameters(SiteParameters):
+    """Whose newest observations."""
+
+    after: After = 0
+    limit: Annotated[int, Field(ge=1, le=20_000)] = 20_000
 
 
 _INVALID = documented(HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -102,9 +113,17 @@ def list_gateways(services: ServicesDep) -> Items[Gateway]:
     "/latest",
     tags=["observations"],
     summary="Read the newest observation of every datastream",
+    response_model=Paged[Latest],
     responses=_INVALID,
 )
-def list_latest(services: ServicesDep, wanted: Annotated[SiteParameters, Query()]) -> Items[Latest]:
-    """Every datastream, also one that has not reported yet, with its newest observation."""
-    with services.engine.connect() as connection:
-        return Items(items=queries.latest(connection, wanted.site))
+def list_latest(
+    request: Request, services: ServicesDep, wanted: Annotated[LatestParameters, Query()]
+) -> Response:
+    """Every datastream by id, also one that has not reported yet, with its newest observation."""
+    with reading(services.engine, services.read_timeout_s) as connection:
+        written = services.catalog.read(connection)
+        found = read_newest(connection)
+    part = newest.Part(wanted.site, wanted.after, wanted.limit)
+    items, last = newest.encode(written, found, part)
+    following = None if last is None else next_address(request, after=last)
+    return send(request, newest.body(items, following), JSON, {})

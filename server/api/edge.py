@@ -1,13 +1,14 @@
 """What endpoints share: the services behind them, identifiers in addresses, the next page."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
 
+from server.api.newest.catalog import CatalogKeeper
 from server.api.schemas import Part
 from server.live.hub import Hub
 from server.store.port import LatestRow, Store
@@ -15,13 +16,18 @@ from server.store.port import LatestRow, Store
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the HTTP edge stands on. `clock` gives ms UTC; `readiness` asks the database."""
+    """What the HTTP edge stands on. `clock` gives ms UTC; `readiness` asks the database.
+
+    Reading observations for an answer is given up after `read_timeout_s`.
+    """
 
     engine: Engine
     store: Store
     hub: Hub[LatestRow]
     clock: Callable[[], int]
     readiness: Callable[[], Sequence[Part]]
+    read_timeout_s: float = 20.0
+    catalog: CatalogKeeper = field(default_factory=CatalogKeeper)
 
 
 async def _services(request: Request) -> Services:

@@ -4,6 +4,8 @@ import re
 from datetime import datetime
 from typing import Annotated, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from server.db.instant import to_datetime, to_ms
@@ -26,6 +28,14 @@ def parse(text: str) -> int:
 def iso(time_ms: int) -> str:
     """Write an instant as ISO 8601 UTC with milliseconds, such as 2026-11-20T06:00:00.000Z."""
     return to_datetime(time_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def isos(times_ms: NDArray[np.int64]) -> list[str]:
+    """Write many instants as `iso` writes one."""
+    texts: list[str] = np.datetime_as_string(
+        times_ms.astype("datetime64[ms]"), timezone="UTC"
+    ).tolist()
+    return texts
 
 
 def _from_iso(text: str) -> int:

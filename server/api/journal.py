@@ -56,7 +56,7 @@ def list_journal(
     },
 )
 def read_journal_payload(services: ServicesDep, entry_id: Id) -> Response:
-    """Answer with the payload, for keeping or for `zlib-flate -uncompress | jq`."""
+    """Answer with the payload as it came; docs/wire.md says how to read it by hand."""
     with services.engine.connect() as connection:
         payload = _payload(connection, entry_id)
     if payload is None:

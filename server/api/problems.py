@@ -15,6 +15,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.errors import StoreError
+from server.store.reading.bounded import TooSlowError
+from server.store.reading.raw import TooManyError
 
 MEDIA_TYPE = "application/problem+json"
 REQUEST_FAILED = "request_failed"
@@ -63,6 +65,8 @@ def install(app: FastAPI) -> None:
     app.exception_handler(ProblemError)(_own)
     app.exception_handler(HTTPException)(_http)
     app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(TooManyError)(_too_many)
+    app.exception_handler(TooSlowError)(_too_slow)
     for kind in (StoreError, OperationalError, InterfaceError, PoolTimeoutError):
         app.exception_handler(kind)(_database)
     app.add_middleware(Bugs)
@@ -99,6 +103,17 @@ async def _invalid(_: Request, error: RequestValidationError) -> Response:
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     detail = "; ".join(f"{one.parameter}: {one.detail}" for one in wrong)
     return respond(Problem(title=status.phrase, status=status, detail=detail, errors=wrong))
+
+
+async def _too_many(_: Request, error: Exception) -> Response:
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    return respond(Problem(title=status.phrase, status=status, detail=str(error)))
+
+
+async def _too_slow(_: Request, error: Exception) -> Response:
+    # No Retry-After: the same question takes as long the next time.
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    return respond(Problem(title=status.phrase, status=status, detail=str(error)))
 
 
 async def _database(request: Request, error: Exception) -> Response:

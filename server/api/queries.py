@@ -86,6 +86,11 @@ def datastreams(connection: Connection, wanted: DatastreamFilter) -> list[Datast
     return [Datastream.model_validate(dict(row)) for row in rows]
 
 
+def datastream_rows(connection: Connection) -> list[dict[str, Any]]:
+    """All datastreams by ascending id, each as a mapping with the fields of `Datastream`."""
+    return [dict(row) for row in connection.execute(_datastream_rows()).mappings()]
+
+
 def datastream(connection: Connection, datastream_id: int) -> Datastream | None:
     """One datastream, or None."""
     wanted = _datastream_rows().where(t.datastream.c.id == datastream_id)

@@ -1,6 +1,5 @@
-"""The thread that packs and prunes the journal while nothing else is asked of it."""
+"""The journal's upkeep: packing and pruning, as a chore of the housekeeper."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,20 +8,14 @@ from sqlalchemy import Engine
 
 from server.archive.packing import Due, pack_one
 from server.archive.retention import remove_some
-from server.db.engine import explain
+from server.housekeeping import HOUR_S, Chore
 
 JOURNAL_PACKED = "journal_packed"
 JOURNAL_PRUNED = "journal_pruned"
-JOURNAL_FAILED = "journal_upkeep_failed"
 
 _DAY_MS = 86_400_000
 # A block of a week's batches is a third smaller than seven blocks of a day's.
 _PATIENCE_MS = 7 * _DAY_MS
-_REST_S = 0.5
-_EVERY_S = 3600.0
-# A database that was busy for a while is no reason to be called unwell for an hour.
-_AFTER_FAILURE_S = 60.0
-_STOP_TIMEOUT_S = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -49,41 +42,10 @@ def tend(engine: Engine, policy: Policy, now_ms: int) -> bool:
     return packed > 0
 
 
-class JournalKeeper:
-    """Looks once an hour; between two steps it leaves the database to ingest for a while."""
+def chore(engine: Engine, policy: Policy, clock: Callable[[], int]) -> Chore:
+    """Have it done once an hour; `clock` gives milliseconds UTC."""
 
-    def __init__(self, engine: Engine, policy: Policy, clock: Callable[[], int]) -> None:
-        """Prepare; `clock` gives milliseconds UTC."""
-        self.error = ""
-        self._engine = engine
-        self._policy = policy
-        self._clock = clock
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+    def step() -> float | None:
+        return 0.0 if tend(engine, policy, clock()) else None
 
-    def start(self) -> None:
-        """Begin in a thread of its own."""
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the step in hand."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(_STOP_TIMEOUT_S)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._stopping.wait(self._step())
-
-    def _step(self) -> float:
-        """Do one step; return for how long to rest, in seconds."""
-        try:
-            did = tend(self._engine, self._policy, self._clock())
-        except Exception as error:  # the top of the thread: it tries again
-            if not self.error:
-                log.exception(JOURNAL_FAILED)
-            self.error = f"the journal is not packed: {explain(self._engine.url, error)}"
-            return _AFTER_FAILURE_S
-        self.error = ""
-        return _REST_S if did else _EVERY_S
+    return Chore("journal", step, HOUR_S, "the journal is not packed")

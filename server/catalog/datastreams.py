@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from server.catalog.plan import PlannedSeries
 from server.db.once import enter_missing
 from server.db.tables import datastream, observed_property
+from server.rollup.zones import renew
 from wire.errors import ContractError
 from wire.properties import PROPERTIES
 
@@ -30,6 +31,7 @@ def apply_datastreams(
         )
     }
     ids = {name: int(row.id) for name, row in known.items()}
+    moved, other = [], []
     for series in plan:
         values = {
             "thing_id": things[series.thing],
@@ -45,11 +47,17 @@ def apply_datastreams(
         if old is not None:
             _check(old, series)
             _correct(connection, old, values)
+            if old.observed_property_id != values["observed_property_id"]:
+                other.append(int(old.id))
+            elif old.thing_id != values["thing_id"]:
+                moved.append(int(old.id))
             continue
         row = {"gateway_id": gateway_id, "name": series.name, **values}
         ids[series.name] = connection.execute(
             insert(datastream).values(row).returning(datastream.c.id)
         ).scalar_one()
+    renew(connection, moved)
+    renew(connection, other, with_hours=True)
     _stop_deriving(connection, known.values(), things, plan)
 
 

@@ -1,10 +1,19 @@
 """Gateways: known from their first word on, and how they are."""
 
+from collections.abc import Sequence
+
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, text, update
 
 from server.db.tables import gateway
 from wire.messages import Status
+
+Version = tuple[object, object]
+"""Which inventory is in force, and since when; to be compared only."""
+
+_VERSIONS = text(
+    "SELECT id, inventory_rev, inventory_at FROM gateway WHERE id = ANY(CAST(:ids AS text[]))"
+)
 
 
 def remember(connection: Connection, gateway_id: str, now_ms: int) -> None:
@@ -30,3 +39,27 @@ def note_inventory(connection: Connection, gateway_id: str, rev: int, at_ms: int
         .where(gateway.c.id == gateway_id, gateway.c.inventory_rev.is_distinct_from(rev))
         .values(inventory_rev=rev, inventory_at=at_ms)
     )
+
+
+def note_change(connection: Connection, gateway_id: str, at_ms: int) -> None:
+    """Keep since when an inventory is in force that says something new, whatever its number.
+
+    It never goes back, and is never the same again: one that came by hand may have held earlier.
+    """
+    own = gateway.c.id == gateway_id
+    known = connection.execute(select(gateway.c.inventory_at).where(own)).scalar()
+    since_ms = at_ms if known is None else max(at_ms, known + 1)
+    connection.execute(update(gateway).where(own).values(inventory_at=since_ms))
+
+
+def read_versions(connection: Connection, gateway_ids: Sequence[str]) -> dict[str, Version]:
+    """Read which inventories are in force."""
+    if connection.dialect.name == "postgresql":
+        rows = connection.execute(_VERSIONS, {"ids": list(gateway_ids)})
+    else:
+        rows = connection.execute(
+            select(gateway.c.id, gateway.c.inventory_rev, gateway.c.inventory_at).where(
+                gateway.c.id.in_(gateway_ids)
+            )
+        )
+    return {id_: (rev, at) for id_, rev, at in rows}

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from server.db.once import enter_missing
 from server.db.tables import historical_location, location, site, thing, thing_location
+from server.rollup.zones import move_things
 from wire.messages import ThingInfo
 
 _Place = tuple[float, float, float | None]
@@ -21,6 +22,7 @@ def apply_things(
         for row in connection.execute(select(thing).where(thing.c.gateway_id == gateway_id))
     }
     ids = {key: int(row.id) for key, row in known.items()}
+    moved = []
     for info in infos:
         name = info.name.strip() or info.id
         values = {"site_id": sites[info.site], "name": name}
@@ -32,6 +34,9 @@ def apply_things(
             ).scalar_one()
         elif (old.site_id, old.name) != (values["site_id"], name):
             connection.execute(update(thing).where(thing.c.id == old.id).values(values))
+            if old.site_id != values["site_id"]:
+                moved.append(int(old.id))
+    move_things(connection, moved)
     for info in infos:
         _apply_location(connection, ids[info.id], info, now_ms)
     return ids

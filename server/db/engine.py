@@ -18,6 +18,8 @@ from wire.errors import ConfigError
 # Before 2.18.1, INSERT ... ON CONFLICT DO NOTHING into compressed chunks stopped at the first
 # conflict and lost the rest of the batch: timescale/timescaledb#7672.
 MIN_TIMESCALE = (2, 18, 1)
+# The oldest that is tested with, and that PostgreSQL's own project cares for long enough.
+MIN_POSTGRESQL = 15
 
 _CONNECT_TIMEOUT_S = 5
 # A writer waits this long for another one (a migration, a backup) before it gives up.
@@ -56,10 +58,16 @@ def open_engine(url: str) -> Engine:
     engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
     try:
         ping(engine)
+        _require_known(engine)
     except StoreError:
         engine.dispose()
         raise
     return engine
+
+
+def is_postgresql(url: str) -> bool:
+    """Tell which kind of database a URL names; raises ConfigError for one of no use."""
+    return _parse_url(url).get_backend_name() == "postgresql"
 
 
 def ping(engine: Engine) -> None:
@@ -90,12 +98,29 @@ def describe(engine: Engine) -> DatabaseInfo:
         return _describe_postgresql(connection)
 
 
+def has_timescale(connection: Connection) -> bool:
+    """Tell whether the extension is in this database."""
+    if connection.dialect.name != "postgresql":
+        return False
+    return connection.execute(_EXTENSION_VERSION).scalar_one_or_none() is not None
+
+
 def offers_timescale(connection: Connection) -> bool:
     """Tell whether this server can create the extension; raises StoreError for one too old."""
     offered = connection.execute(_OFFERED_VERSION).scalar_one_or_none()
     if offered is not None and connection.execute(_EXTENSION_VERSION).scalar_one_or_none() is None:
         require_timescale(str(offered))
     return offered is not None
+
+
+def require_postgresql(version: tuple[int, ...]) -> None:
+    """Refuse a PostgreSQL before 15, with the remedy; `version` begins with its major number."""
+    if version[0] < MIN_POSTGRESQL:
+        found = ".".join(map(str, version))
+        raise StoreError(
+            f"PostgreSQL {found} is too old: move the database to PostgreSQL {MIN_POSTGRESQL} or "
+            "newer with pg_upgrade, or with pg_dump and pg_restore"
+        )
 
 
 def require_timescale(version: str) -> None:
@@ -139,6 +164,12 @@ def _remedy(cause: Exception) -> str:
         "check that PostgreSQL runs there and that name, user and password in the database URL "
         "are right"
     )
+
+
+def _require_known(engine: Engine) -> None:
+    if engine.dialect.name == "postgresql":
+        found = engine.dialect.server_version_info or (0,)
+        require_postgresql(tuple(int(number) for number in found))
 
 
 def _parse_url(url: str) -> URL:

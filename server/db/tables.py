@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Double,
+    FetchedValue,
     ForeignKey,
     Index,
     Integer,
@@ -58,6 +59,8 @@ site = Table(
     Column("id", Integer, primary_key=True),
     Column("key", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
+    # IANA name; its days are what daily rollups are over. See server.rollup.zones.
+    Column("time_zone", Text, nullable=False, server_default="UTC"),
 )
 
 thing = Table(
@@ -259,4 +262,54 @@ latest = Table(
     Column("quality", Integer, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Column("received_at", Instant, nullable=False),
+)
+
+
+def _rollup(name: str) -> Table:
+    """Give the table of one level: a row a series and bucket that has observations.
+
+    What its columns mean stands in server.rollup.statistics; the order leaves nothing padded.
+    """
+    return Table(
+        name,
+        metadata,
+        Column("start", Instant, nullable=False),
+        *(Column(one, Double) for one in ("mean", "min", "max", "sum", "last", "x", "y")),
+        Column("datastream_id", Integer, nullable=False, autoincrement=False),
+        *(Column(one, Integer, nullable=False) for one in ("n", "n_good")),
+        PrimaryKeyConstraint("datastream_id", "start"),
+        sqlite_with_rowid=False,
+    )
+
+
+# Hours are UTC's; a day begins at the site's local midnight.
+rollup_hour = _rollup("rollup_hour")
+rollup_day = _rollup("rollup_day")
+
+# Buckets that must be computed anew; rows are only added and deleted. See server.rollup.marks.
+rollup_mark = Table(
+    "rollup_mark",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("start", Instant, nullable=False),
+    Column("marked_at", Instant, nullable=False, server_default=FetchedValue()),
+    Column("level", Text, nullable=False),  # hour, day
+    # int32, little-endian, on SQLite
+    Column(
+        "datastream_ids",
+        LargeBinary().with_variant(postgresql.ARRAY(Integer), "postgresql"),
+        nullable=False,
+    ),
+    Index("ix_rollup_mark_start", "level", "start", "id"),
+)
+
+# What is older is gone or going: `raw` for observations, else a rollup's level. A bucket that
+# begins before the raw horizon is never computed anew. `door`: observations from before it are no
+# longer taken in, and how many those were. See server.hypertable.horizon.
+retention_horizon = Table(
+    "retention_horizon",
+    metadata,
+    Column("level", Text, primary_key=True),
+    Column("before", Instant, nullable=False),
+    Column("late", BigInteger, nullable=False, server_default="0"),
 )

@@ -139,7 +139,7 @@ def _values(series: Series) -> NDArray[np.float64]:
     return mantissas * np.float64(10**series.exponent)
 
 
-def edge_quality(series: Series) -> NDArray[np.int32]:
+def edge_quality(series: Series | Batch) -> NDArray[np.int32]:
     """Pack the gateway's flags. A value that is there but flagged missing cannot be trusted."""
     count = len(series.mantissas)
     if series.flags is None:

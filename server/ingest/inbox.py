@@ -1,104 +1,147 @@
-"""Work that waits for the worker: a long backlog of one gateway holds up no other.
+"""Work that waits to be taken in: a long backlog of one gateway holds up no other.
 
 Among gateways that wait each gets the same share, counted in bytes, so that a few small messages
 pass many large ones. What is of one gateway keeps its order. Safe to share by threads.
 """
 
+import heapq
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import count
 
 from server.ingest.events import Message, WaitingBatch, Work
 from wire.errors import ContractError
 from wire.topics import gateway_of
 
-# What a message costs beyond its bytes: a row in the journal, a savepoint, an acknowledgement.
+# What a message costs beyond its bytes: a row in the journal, an acknowledgement.
 _COST_BYTES = 200
 # What a journalled batch is taken to have: its bytes are not here.
 _WAITING_BYTES = 1000
+# What a message takes in memory beyond its payload.
+_OBJECT_BYTES = 800
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, order=True)
 class _Line:
     """What waits of one gateway, and what it has been given; in bytes, on a count all share."""
 
     given: int
-    waiting: deque[Work] = field(default_factory=deque)
+    number: int  # of two that were given the same, the elder line is first
+    gateway: str
+    waiting: deque[Work] = field(default_factory=deque, compare=False)
 
 
 class Inbox:
-    """Holds at most `limit` messages, and the numbers of journalled batches beside them."""
+    """Holds messages of at most `limit` bytes, and numbers of journalled batches beside them."""
 
     def __init__(self, limit: int) -> None:
         """Start empty."""
         self._limit = limit
         self._lines: dict[str, _Line] = {}  # by gateway; those of which nothing waits are left out
-        self._count = 0  # messages
+        self._order: list[_Line] = []  # the same as a heap
+        self._numbers = count()
+        self._messages = 0
+        self._bytes = 0
         self._given = 0  # where the line stood that was last taken from: newcomers begin there
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
         """Count the messages that wait."""
-        return self._count
-
-    def gateways(self) -> set[str]:
-        """Name those of which something waits."""
-        with self._changed:
-            return set(self._lines)
+        return self._messages
 
     def put(self, message: Message, timeout_s: float) -> bool:
-        """Add a message; False when there was no room for it within the time."""
+        """Add a message; False when there was no room for it within the time.
+
+        One that is larger than all there is room for finds it when nothing else waits.
+        """
+        size = _size(message)
         with self._changed:
-            if not self._changed.wait_for(lambda: self._count < self._limit, timeout_s):
-                return False
-            line = self._lines.setdefault(_gateway(message), _Line(self._given))
-            line.waiting.append(message)
-            self._count += 1
+            if self._bytes and self._bytes + size > self._limit:
+                is_room = self._changed.wait_for(lambda: self._has_room(size), timeout_s)
+                if not is_room:
+                    return False
+            self._line(gateway_of_work(message)).waiting.append(message)
+            self._messages += 1
+            self._bytes += size
             self._changed.notify_all()
             return True
 
-    def put_first(self, gateway: str, batches: Sequence[WaitingBatch]) -> None:
-        """Put journalled batches before all else of their gateway; they always find room."""
+    def put_first(self, works: Iterable[Work]) -> None:
+        """Put work before all else of its gateway, in its order; it always finds room."""
         with self._changed:
-            if batches:
-                line = self._lines.setdefault(gateway, _Line(self._given))
-                line.waiting.extendleft(reversed(batches))
-                self._changed.notify_all()
+            for one in reversed(list(works)):
+                self._line(gateway_of_work(one)).waiting.appendleft(one)
+                if isinstance(one, Message):
+                    self._messages += 1
+                    self._bytes += _size(one)
+            self._changed.notify_all()
 
-    def take(self, most: int, timeout_s: float) -> list[Work]:
-        """Wait for some work, then take at most so much of what is there; [] for none."""
+    def take(
+        self, most: int, timeout_s: float, is_enough: Callable[[], bool] = lambda: False
+    ) -> list[Work]:
+        """Wait for some work, then take at most so much of what is there; [] for none.
+
+        The wait ends early when it `is_enough`, which is looked at whenever one is woken.
+        """
         deadline_s = time.monotonic() + timeout_s
         with self._changed:
-            while not self._lines:
-                if not self._changed.wait(deadline_s - time.monotonic()):
-                    return []
+            while not self._order:
+                left_s = deadline_s - time.monotonic()
+                if is_enough() or left_s <= 0 or not self._changed.wait(left_s):
+                    break
             taken: list[Work] = []
-            while self._lines and len(taken) < most:
+            while self._order and len(taken) < most:
                 taken.append(self._next())
-            self._changed.notify_all()
+            if taken:
+                self._changed.notify_all()
             return taken
+
+    def wake(self) -> None:
+        """Have who waits look again whether it is enough."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def _has_room(self, size: int) -> bool:
+        return not self._bytes or self._bytes + size <= self._limit
+
+    def _line(self, gateway: str) -> _Line:
+        line = self._lines.get(gateway)
+        if line is None:
+            line = self._lines[gateway] = _Line(self._given, next(self._numbers), gateway)
+            heapq.heappush(self._order, line)
+        return line
 
     def _next(self) -> Work:
         """Take what is first of the gateway that has been given least."""
-        gateway = min(self._lines, key=lambda one: self._lines[one].given)
-        line = self._lines[gateway]
+        line = self._order[0]
         work = line.waiting.popleft()
         self._given = line.given
         if isinstance(work, Message):
-            self._count -= 1
+            self._messages -= 1
+            self._bytes -= _size(work)
             line.given += len(work.payload) + _COST_BYTES
         else:
             line.given += _WAITING_BYTES + _COST_BYTES
-        if not line.waiting:
-            del self._lines[gateway]
+        if line.waiting:
+            heapq.heapreplace(self._order, line)
+        else:
+            heapq.heappop(self._order)
+            del self._lines[line.gateway]
         return work
 
 
-def _gateway(message: Message) -> str:
-    """Name whose line a message stands in; what names no gateway stands in one of its own."""
+def _size(message: Message) -> int:
+    return len(message.payload) + _OBJECT_BYTES
+
+
+def gateway_of_work(work: Work) -> str:
+    """Name the gateway whose work it is; "" for what names none, which has a line of its own."""
+    if isinstance(work, WaitingBatch):
+        return work.gateway
     try:
-        return gateway_of(message.topic)
+        return gateway_of(work.topic)
     except ContractError:
         return ""

@@ -5,21 +5,22 @@ cannot be used is journalled with the reason and leaves nothing else behind.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 import structlog
 from sqlalchemy import select
 
-from server.catalog.gateways import remember
+from server.catalog.gateways import note_change, remember
 from server.catalog.inventory import apply_inventory
-from server.catalog.resolve import SeriesRef, load_series
+from server.catalog.resolve import SeriesRef
 from server.db.faults import is_database_fault
 from server.db.tables import datastream
 from server.ingest import journal, packs, reports
-from server.ingest.arrays import Piece, UnannouncedError, judge, refuse_unusable, resolve
-from server.ingest.bulk.bundle import Bundle
+from server.ingest.arrays import Piece, UnannouncedError, judge, resolve
+from server.ingest.bulk.bundle import Bundle, bundle
+from server.ingest.bulk.names import Names
 from server.ingest.bulk.taking import take_all
 from server.ingest.events import NUMBER_TAKEN, BatchId, Message, Outcome, Status, Turn, WaitingBatch
 from server.ingest.journal import Entry
@@ -48,21 +49,14 @@ log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Known:
-    """The names of a gateway's datastreams, and the transaction in which they were read."""
-
-    turn: Turn
-    refs: Mapping[str, SeriesRef]
-
-
-@dataclass(slots=True)
 class Pipeline:
     """The steps, and the names of each gateway's datastreams, read once."""
 
-    store: Store
-    catalogue: Mapping[str, SensorModel]
-    _series: dict[str, _Known] = field(default_factory=dict)
+    def __init__(self, store: Store, catalogue: Mapping[str, SensorModel]) -> None:
+        """Begin knowing nobody; `names` may be read by other threads."""
+        self.store = store
+        self.catalogue = catalogue
+        self.names = Names(catalogue)
 
     def process(self, turn: Turn, work: Message | WaitingBatch) -> Outcome:
         """Take in one message, or a batch that waited; raises only when the database fails."""
@@ -70,29 +64,23 @@ class Pipeline:
             return self._retry(turn, work.journal_id)
         return self._take(turn, work)
 
-    def bundle(self, turn: Turn) -> Bundle:
-        """Begin a bundle of batches that are to be taken in together."""
+    def process_all(self, turn: Turn, ready: Bundle) -> list[Outcome]:
+        """Take in a bundle; what is not plain about it, message by message.
 
-        def names(gateway: str, wanted: Sequence[str]) -> list[SeriesRef]:
-            def find(refs: Mapping[str, SeriesRef]) -> list[SeriesRef]:
-                refuse_unusable(wanted, refs)
-                return [refs[name] for name in wanted]
-
-            return self._named(turn, gateway, find)
-
-        return Bundle(names)
-
-    def process_all(self, turn: Turn, bundle: Bundle) -> list[Outcome]:
-        """Take in a bundle; what is not plain about it, message by message."""
-        outcomes = take_all(turn, self.store, bundle.prepared)
-        return [
-            outcome if outcome is not None else self.process(turn, one.message)
-            for one, outcome in zip(bundle.prepared, outcomes, strict=True)
-        ]
+        Its gateways must be locked: an inventory that came since it was prepared is noticed here.
+        """
+        self.names.forget_changed(turn.connection, {one.id.gateway for one in ready.prepared})
+        sound = [one for one in ready.prepared if one.known is self.names.get(one.id.gateway)]
+        if len(sound) == len(ready.prepared):
+            found = take_all(turn, self.store, ready)
+        else:
+            found = take_all(turn, self.store, bundle(sound)) if sound else []
+        outcomes = {id(one): outcome for one, outcome in zip(sound, found, strict=True)}
+        return [outcomes.get(id(one)) or self.process(turn, one.message) for one in ready.prepared]
 
     def forget(self) -> None:
         """Drop what was read in a transaction that did not commit."""
-        self._series.clear()
+        self.names.clear()
 
     def _take(self, turn: Turn, message: Message) -> Outcome:
         try:
@@ -181,15 +169,14 @@ class Pipeline:
         A name may be new to us because another program took the inventory: what was read in an
         earlier transaction is read once more.
         """
-        known = self._series.get(gateway)
+        known = self.names.get(gateway)
         if known is not None and known.turn is not turn:
             try:
                 return use(known.refs)
             except UnannouncedError:
                 known = None
         if known is None:
-            refs = load_series(turn.connection, gateway, self.catalogue)
-            known = self._series[gateway] = _Known(turn, refs)
+            known = self.names.load(turn, gateway)
         return use(known.refs)
 
     # ------------------------------------------------------------ SenML packs: no receipts
@@ -254,9 +241,10 @@ class Pipeline:
         """Apply an inventory; the batches that waited for it may then be stored."""
         inventory = messages.decode(reports.without_nul(message.payload), messages.Inventory)
         apply_inventory(turn.connection, gateway, inventory, self.catalogue, turn.now_ms)
-        self._series.pop(gateway, None)
+        self.names.forget(gateway)
         newest_entry = journal.newest(turn.connection, message)
         if newest_entry is None or newest_entry.digest != journal.digest_of(message.payload):
+            note_change(turn.connection, gateway, turn.now_ms)
             journal.settle(turn.connection, journal.record(turn.connection, message), Status.STORED)
         return Outcome(Status.STORED, waiting=journal.waiting(turn.connection, gateway))
 

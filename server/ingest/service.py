@@ -1,12 +1,14 @@
 """Ingest as one thing to start and stop: consumer, queue, worker."""
 
+import gc
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from server.ingest.consumer import BrokerAddress, Consumer
+from server.ingest.consumer import BrokerAddress, Consumer, Part
 from server.ingest.pipeline import Pipeline
 from server.ingest.worker import Backoff, Worker
 from server.store.engines import store_for
@@ -14,8 +16,9 @@ from server.store.port import LatestRow
 from wire.catalogue import bundled
 
 _BACKOFF = Backoff()
+_SWITCH_S = 0.0005
 
-__all__ = ["BrokerAddress", "IngestHealth", "IngestService", "wall_clock_ms"]
+__all__ = ["BrokerAddress", "IngestHealth", "IngestService", "Part", "wall_clock_ms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,16 @@ class IngestHealth:
     refused: int
     waiting: int
     last_error: str
+
+
+def _share_the_processor() -> None:
+    """Let the threads of ingest take turns: they wait for sockets a thousand times a second.
+
+    Python lets whoever computes go on for 5 ms while another thread has something to do, and looks
+    for garbage among all that the program ever loaded.
+    """
+    sys.setswitchinterval(_SWITCH_S)
+    gc.freeze()
 
 
 def wall_clock_ms() -> int:
@@ -60,6 +73,7 @@ class IngestService:
 
     def start(self) -> None:
         """Begin; a broker or database that is not there yet is waited for."""
+        _share_the_processor()
         self._worker.start(self._consumer)
         self._consumer.start()
 
@@ -67,6 +81,17 @@ class IngestService:
         """Finish what is being written, send its receipts, and leave the rest to the broker."""
         self._worker.stop()
         self._consumer.stop()
+
+    def report_connections(self, to: Callable[[bool], None]) -> None:
+        """Tell another of each connection, and whether its session is new; before the start.
+
+        Otherwise gateways are asked to send again when it is: the broker had kept nothing.
+        """
+        self._consumer.on_found = to
+
+    def ask_again(self) -> None:
+        """Have all gateways send again what they got no receipt for: the broker lost some of it."""
+        self._consumer.ask_again()
 
     def health(self) -> IngestHealth:
         """Say how it is, without asking anybody."""

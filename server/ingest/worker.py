@@ -1,7 +1,7 @@
-"""The one thread that writes: takes queued messages in groups, one transaction a group.
+"""The one thread that writes: takes what was prepared in groups, one transaction a group.
 
 Only after the commit come the receipts, the acknowledgements to the broker, and the live page.
-While the database fails nothing is acknowledged; the same group is tried until it is stored.
+While the database fails nothing is acknowledged; the same work is tried until it is stored.
 """
 
 import threading
@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 import structlog
@@ -18,8 +19,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from server.db.engine import explain, writing
 from server.db.faults import is_database_fault
 from server.db.locks import lock_gateways, try_lock_gateways
+from server.ingest.bulk.group import Group, group_of, split
+from server.ingest.bulk.pace import Pace
+from server.ingest.bulk.preparing import Preparing
 from server.ingest.events import Delivery, Message, Outcome, Status, Turn, WaitingBatch, Work
-from server.ingest.inbox import Inbox
+from server.ingest.inbox import Inbox, gateway_of_work
 from server.ingest.pipeline import Pipeline
 from server.ingest.receipts import Receipts
 from server.ledger.calls import AGAIN, Calls, read_heard
@@ -28,7 +32,6 @@ from server.ledger.compare import command as compare_command
 from server.ledger.resend import Resends
 from server.store.port import LatestRow
 from wire import messages, topics
-from wire.errors import ContractError
 
 DATABASE_LOST = "database_lost"
 DATABASE_FOUND = "database_found"
@@ -37,14 +40,11 @@ GATEWAY_ASKED = "gateway_asked"
 WORKER_FAILED = "worker_failed"
 LISTENER_FAILED = "listener_failed"
 
-# One transaction holds at most this many messages, and no more once it holds this many values or
-# lasts this long: what is live waits for the transaction in hand while a backlog comes in.
-MAX_GROUP_MESSAGES = 2_000
-MAX_GROUP_VALUES = 20_000
-MAX_GROUP_S = 0.25
-# At most this many messages wait in memory: 500 of the largest are 128 MB.
-MAX_QUEUED = 500
+# Messages of at most so many bytes wait in memory, with what they take beside their payloads.
+MAX_QUEUED_BYTES = 64 * 1024 * 1024
 
+# After a failure messages are tried one by one, then by ever more.
+_GROWTH = 8
 _IDLE_S = 0.25
 _STOP_TIMEOUT_S = 15.0
 
@@ -63,8 +63,8 @@ class Wire(Protocol):
         """Tell, once for each time, that the broker had nothing kept for us."""
         ...
 
-    def acknowledge(self, delivery: Delivery) -> None:
-        """Let the broker forget a message."""
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Let the broker forget messages."""
         ...
 
     def publish(self, topic: str, payload: bytes) -> None:
@@ -123,7 +123,9 @@ class Worker:
         self._backoff = backoff
         self._on_death = on_death
         self._failures = 0
-        self._inbox = Inbox(MAX_QUEUED)
+        self._inbox = Inbox(MAX_QUEUED_BYTES)
+        self._pace = Pace()
+        self._preparing = Preparing(self._inbox, pipeline.names, self._pace, self._die)
         self._receipts = Receipts()
         self._resends = Resends()
         self._comparisons = Comparisons()
@@ -150,10 +152,12 @@ class Worker:
         """Begin to work, speaking to the broker through `wire`."""
         self._thread = threading.Thread(target=self._run, args=(wire,), name="ingest", daemon=True)
         self._thread.start()
+        self._preparing.start()
 
     def stop(self) -> None:
         """Finish the transaction in hand, send its receipts, and end."""
         self._stopping.set()
+        self._preparing.stop(_STOP_TIMEOUT_S)
         if self._thread is not None:
             self._thread.join(_STOP_TIMEOUT_S)
 
@@ -161,107 +165,100 @@ class Worker:
         try:
             self._work(wire)
         except Exception as error:
-            self.error = f"ingest has stopped: {type(error).__name__}: {error}"
             log.exception(WORKER_FAILED)
-            self._on_death()
+            self._die(error)
+
+    def _die(self, error: Exception) -> None:
+        self.error = f"ingest has stopped: {type(error).__name__}: {error}"
+        self._stopping.set()
+        self._on_death()
 
     def _work(self, wire: Wire) -> None:
         while not self._stopping.is_set():
-            self._work_off(deque(self._gather()), wire)
+            group = self._preparing.take(self._patience_s())
+            if group is not None:
+                self._work_off(group, wire)
             if wire.is_connected:
                 self._publish(wire, self._receipts.take_due(time.monotonic()))
                 self._call(wire)
         self._publish(wire, self._receipts.take_all(time.monotonic()))
 
-    def _gather(self) -> list[Work]:
-        """Wait for some work, or until a receipt is due."""
+    def _patience_s(self) -> float:
+        """Tell how long to wait for work: until a receipt is due."""
         due_s = self._receipts.wait_s(time.monotonic())
-        return self._inbox.take(1, min(_IDLE_S, due_s) if due_s else _IDLE_S)
+        return min(_IDLE_S, due_s) if due_s else _IDLE_S
 
-    def _work_off(self, work: deque[Work], wire: Wire) -> None:
-        """Commit all work, in groups; after a failure, for the rest, one by one."""
-        limit = MAX_GROUP_MESSAGES
-        while work and not self._stopping.is_set():
-            try:
-                outcomes = self._commit(work, limit)
-            except Exception as error:  # noqa: BLE001 - the top of a transaction: it is tried again
-                self._pipeline.forget()
-                self._recover(error, work, limit, wire)
-                limit = 1
-                continue
-            self._found()
-            done = [(work.popleft(), outcome) for outcome in outcomes]
-            for one, outcome in done:
-                self._answer(one, outcome, wire)
-                self._release(_gateway_of(one), outcome.waiting)
-            self._show(outcomes)
+    def _work_off(self, group: Group, wire: Wire) -> None:
+        """Commit a group; after a failure its messages one by one, then by ever more of them."""
+        if self._try(group, wire):
+            return
+        rest, most = deque(group.works), 1
+        while rest and not self._stopping.is_set():
+            some = list(islice(rest, most))
+            if self._try(group_of(some, self._pipeline.names), wire):
+                for _ in some:
+                    rest.popleft()
+                most *= _GROWTH
+            else:
+                most = 1
 
-    def _commit(self, work: deque[Work], limit: int) -> list[Outcome]:
-        """Take in what stands first, in one transaction, as far as the limits allow.
+    def _try(self, group: Group, wire: Wire) -> bool:
+        """Commit a group and tell of it; False when nothing of it could be done."""
+        began_s = time.monotonic()
+        try:
+            done, left = self._commit(group)
+        except Exception as error:  # noqa: BLE001 - the top of a transaction: it is tried again
+            self._pipeline.forget()
+            return self._recover(error, group.works, wire)
+        self._pace.note(group.cost, time.monotonic() - began_s)
+        self._found()
+        self._inbox.put_first(left)
+        self._tell(done, wire)
+        return True
 
-        What waits in the inbox joins the work only as it is reached: what must not be in this
-        transaction leaves room for what comes meanwhile.
-        """
-        outcomes: list[Outcome] = []
-        values = 0
+    def _commit(self, group: Group) -> tuple[list[tuple[Work, Outcome]], list[Work]]:
+        """Take a group in; gives what became of it, and what must wait for another program."""
         with writing(self._engine) as connection:
-            turn = Turn(connection, self._clock(), alone=limit == 1)
-            locked = self._lock(connection, work)
-            ends_s = time.monotonic() + MAX_GROUP_S
-            while len(outcomes) < limit and values < MAX_GROUP_VALUES:
-                taken = self._take(turn, work, outcomes, locked)
-                if not taken:
-                    break
-                outcomes += taken
-                values += sum(one.observations for one in taken)
-                if time.monotonic() >= ends_s:
-                    break
-        return outcomes
+            mine, left = split(group, self._lock(connection, group), self._pipeline.names)
+            turn = Turn(connection, self._clock(), alone=len(mine.works) == 1)
+            outcomes = self._pipeline.process_all(turn, mine.ready) if mine.ready else []
+            outcomes += [self._pipeline.process(turn, one) for one in mine.singles]
+        return list(zip(mine.works, outcomes, strict=True)), left
 
-    def _lock(self, connection: Connection, work: Sequence[Work]) -> set[str]:
-        """Be alone with the gateways of which something waits, as far as nobody else is at them.
+    def _lock(self, connection: Connection, group: Group) -> set[str]:
+        """Be alone with the gateways of a group, as far as nobody else is at them.
 
-        Waits only for that of the first. What names no gateway writes nothing that others would.
+        When somebody is at all of them the first is waited for, while nothing else is held. What
+        names no gateway writes nothing that others would.
         """
-        first = _gateway_of(work[0])
-        lock_gateways(connection, [first] if first else [])
-        others = {*map(_gateway_of, work), *self._inbox.gateways()} - {first, ""}
-        return {first, ""} | try_lock_gateways(connection, others)
+        gateways = group.gateways
+        free = try_lock_gateways(connection, gateways)
+        if gateways and not free:
+            lock_gateways(connection, gateways[:1])
+            free = set(gateways[:1])
+        return free
 
-    def _take(
-        self, turn: Turn, work: deque[Work], done: Sequence[Outcome], locked: set[str]
-    ) -> list[Outcome]:
-        """Take in the next messages: plain batches together, anything else by itself; [] for none.
+    def _tell(self, done: Sequence[tuple[Work, Outcome]], wire: Wire) -> None:
+        """Tell gateways, broker and page what is now committed."""
+        for one, outcome in done:
+            self._answer(one, outcome, wire)
+            self._release(gateway_of_work(one), outcome.waiting)
+        wire.acknowledge(
+            [one.delivery for one, _ in done if isinstance(one, Message) and one.delivery]
+        )
+        self._show([outcome for _, outcome in done])
 
-        What follows those that are `done` is reached for the first time here.
-        """
-        bundle = self._pipeline.bundle(turn)
-        while not bundle.is_full:
-            one = self._reach(work, len(done) + len(bundle.prepared))
-            if one is None or not _is_ours(turn.connection, _gateway_of(one), locked):
-                break
-            if turn.alone or isinstance(one, WaitingBatch) or not bundle.add(one):
-                return [
-                    *self._pipeline.process_all(turn, bundle),
-                    self._pipeline.process(turn, one),
-                ]
-        return self._pipeline.process_all(turn, bundle)
-
-    def _reach(self, work: deque[Work], at: int) -> Work | None:
-        """Give the work that stands there, taken from the inbox if need be; None when all is."""
-        if at == len(work):
-            work.extend(self._inbox.take(1, 0.0))
-        return work[at] if at < len(work) else None
-
-    def _recover(self, error: Exception, work: deque[Work], limit: int, wire: Wire) -> None:
+    def _recover(self, error: Exception, works: Sequence[Work], wire: Wire) -> bool:
         """Wait while the database fails; drop a message that fails by itself for another cause."""
-        if is_database_fault(error, alone=limit == 1):
+        if is_database_fault(error, alone=len(works) == 1):
             self._lost(error)
-        elif limit == 1:
-            self._drop(error, work.popleft(), wire)
+            return False
+        if len(works) == 1:
+            self._drop(error, works[0], wire)
+        return len(works) == 1
 
     def _answer(self, one: Work, outcome: Outcome, wire: Wire) -> None:
-        """Tell gateway and broker what is now committed."""
+        """Tell a gateway what is now committed."""
         if isinstance(one, Message) or outcome.status is not Status.WAITING:
             self.counts.add(outcome.status)
         if outcome.batch is not None and outcome.status is Status.STORED:
@@ -270,14 +267,13 @@ class Worker:
             self._receipts.add_refused(outcome.batch, outcome.reason)
         if outcome.same is not None:
             self._receipts.add_same(outcome.same.epoch, outcome.same.spans)
-        if isinstance(one, Message) and one.delivery is not None:
-            wire.acknowledge(one.delivery)
         if wire.is_connected:
             self._ask(outcome, wire)
 
     def _release(self, gateway: str, waiting: Sequence[int]) -> None:
         """Have batches tried again that an inventory may have set free, beside what is live."""
-        self._inbox.put_first(gateway, [WaitingBatch(one, gateway) for one in waiting])
+        if waiting:
+            self._inbox.put_first([WaitingBatch(one, gateway) for one in waiting])
 
     def _ask(self, outcome: Outcome, wire: Wire) -> None:
         """Ask a gateway for what it takes for delivered and is not here, or the other way round."""
@@ -345,20 +341,4 @@ class Worker:
         self.error = f"{type(error).__name__}: {error}"
         log.error(MESSAGE_DROPPED, error=self.error, exc_info=error)
         if isinstance(one, Message) and one.delivery is not None:
-            wire.acknowledge(one.delivery)
-
-
-def _is_ours(connection: Connection, gateway: str, locked: set[str]) -> bool:
-    """Be alone with a gateway; False when another program is, and waiting might be in a circle."""
-    if gateway not in locked:
-        locked |= try_lock_gateways(connection, [gateway])
-    return gateway in locked
-
-
-def _gateway_of(work: Work) -> str:
-    if isinstance(work, WaitingBatch):
-        return work.gateway
-    try:
-        return topics.gateway_of(work.topic)
-    except ContractError:
-        return ""
+            wire.acknowledge([one.delivery])

@@ -1,5 +1,6 @@
 """Writes the ledger, inside the transaction that stores what it tells of."""
 
+import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,15 +26,49 @@ _NEIGHBOURS = 3
 # Ranges looked through at once for what a gateway says of many numbers; what lies behind them stays
 # as it is. An honest ledger has some dozens of them.
 MAX_LOOKED_THROUGH = 20_000
+_FATES = {fate.value: fate for fate in Fate}
 _CAME = {Fate.STORED, Fate.REFUSED, Fate.WAITING}
 
-_PAGE = """
-WITH near (gateway, epoch, lowest, highest) AS (VALUES {values})
-SELECT r.gateway, r.epoch, r.first, r.last, r.fate FROM near
+# The numbers looked for go in as arrays, or as JSON: the text does not grow with their count.
+_NEAR = {
+    "postgresql": """
+unnest(CAST(:gateways AS text[]), CAST(:epochs AS text[]), CAST(:lows AS bigint[]),
+    CAST(:highs AS bigint[])) AS near (gateway, epoch, lowest, highest)
+""",
+    "sqlite": """
+(SELECT value ->> 0 AS gateway, value ->> 1 AS epoch, value ->> 2 AS lowest, value ->> 3 AS highest
+    FROM json_each(:near)) AS near
+""",
+}
+_PAGE = {
+    dialect: text(f"""
+SELECT r.gateway, r.epoch, r.first, r.last, r.fate FROM {near}
 JOIN ledger_range r ON r.gateway = near.gateway AND r.epoch = near.epoch
     AND r.first <= near.highest AND r.last >= near.lowest
 ORDER BY r.gateway, r.epoch, r.first
-"""
+""")  # noqa: S608 - constants only
+    for dialect, near in _NEAR.items()
+}
+_KEYS = "CAST(:gateways AS text[]), CAST(:epochs AS text[]), CAST(:firsts AS bigint[])"
+_RUNS = f"{_KEYS}, CAST(:lasts AS bigint[]), CAST(:fates AS text[])"
+_NAMED = "AS run (gateway, epoch, first, last, fate)"
+_SAME = "r.gateway = run.gateway AND r.epoch = run.epoch AND r.first = run.first"
+_DELETE_ALL = text(
+    f"DELETE FROM ledger_range r USING unnest({_RUNS}) {_NAMED} WHERE {_SAME}"  # noqa: S608
+)
+_UPDATE_ALL = text(
+    f"UPDATE ledger_range r SET last = run.last, fate = run.fate"  # noqa: S608
+    f" FROM unnest({_RUNS}) {_NAMED} WHERE {_SAME}"
+)
+_INSERT_ALL = text(
+    f"INSERT INTO ledger_range (gateway, epoch, first, last, fate) SELECT * FROM unnest({_RUNS})"  # noqa: S608
+)
+_REMEMBER_ALL = text("""
+INSERT INTO gateway_epoch (gateway, epoch, first_seen_at)
+SELECT gateway, epoch, timestamptz '1970-01-01 00:00Z' + :now_ms * interval '1 millisecond'
+FROM unnest(CAST(:gateways AS text[]), CAST(:epochs AS text[])) AS fresh (gateway, epoch)
+ON CONFLICT DO NOTHING
+""")
 _WHERE = (
     ledger_range.c.gateway == bindparam("of_gateway"),
     ledger_range.c.epoch == bindparam("of_epoch"),
@@ -93,15 +128,15 @@ def read_page(connection: Connection, spans: Mapping[Epoch, Sequence[Span]]) -> 
     """Read what is written of numbers in spans, and beside them, of several epochs at once."""
     if not spans:
         return Page({})
-    keys = {
-        f"{name}{at}": value
-        for at, (epoch, own) in enumerate(spans.items())
-        for name, value in zip("gelh", _reach(epoch, own), strict=True)
-    }
-    values = ", ".join(f"(:g{at}, :e{at}, :l{at}, :h{at})" for at in range(len(spans)))
+    near = [_reach(epoch, own) for epoch, own in spans.items()]
+    dialect = connection.dialect.name
+    keys: dict[str, object] = {"near": json.dumps(near)}
+    if dialect == "postgresql":
+        columns = map(list, zip(*near, strict=True))
+        keys = dict(zip(("gateways", "epochs", "lows", "highs"), columns, strict=True))
     runs: dict[Epoch, list[Run]] = {epoch: [] for epoch in spans}
-    for row in connection.execute(text(_PAGE.format(values=values)), keys):
-        runs[Epoch(row.gateway, row.epoch)].append(Run(row.first, row.last, Fate(row.fate)))
+    for gateway, epoch, first, last, fate in connection.execute(_PAGE[dialect], keys):
+        runs[Epoch(gateway, epoch)].append(Run(first, last, _FATES[fate]))
     return Page(runs)
 
 
@@ -113,7 +148,12 @@ def note_stored(
         _Change(epoch, page.runs[epoch], place(page.runs[epoch], own, Fate.STORED))
         for epoch, own in spans.items()
     ]
-    for epoch in _rewrite(connection, changes):
+    fresh = _rewrite(connection, changes)
+    if fresh and connection.dialect.name == "postgresql":
+        names = {"gateways": [one.gateway for one in fresh], "epochs": [one.name for one in fresh]}
+        connection.execute(_REMEMBER_ALL, names | {"now_ms": now_ms})
+        return
+    for epoch in fresh:
         remember(connection, epoch, now_ms)
 
 
@@ -202,10 +242,25 @@ def _rewrite(connection: Connection, changes: Iterable[_Change]) -> list[Epoch]:
                 fresh.append(one.epoch)
             elif run != starts[run.first]:
                 changed.append(row)
+    if connection.dialect.name == "postgresql":
+        for together, rows in ((_DELETE_ALL, ended), (_UPDATE_ALL, changed), (_INSERT_ALL, began)):
+            if rows:
+                connection.execute(together, _as_arrays(rows))
+        return list(dict.fromkeys(fresh))
     for statement, rows in ((_DELETE, ended), (_UPDATE, changed), (_INSERT, began)):
         if rows:
             connection.execute(statement, rows)
     return list(dict.fromkeys(fresh))
+
+
+def _as_arrays(rows: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    return {
+        "gateways": [row["of_gateway"] for row in rows],
+        "epochs": [row["of_epoch"] for row in rows],
+        "firsts": [row["of_first"] for row in rows],
+        "lasts": [row.get("to_last") for row in rows],
+        "fates": [row.get("to_fate") for row in rows],
+    }
 
 
 def _reach(epoch: Epoch, spans: Sequence[Span]) -> tuple[str, str, int, int]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
 from server.db.tables import datastream, gateway, observation, observation_note
+from server.hypertable import horizon
 from server.ledger.gaps import Cause, Evidence, Gap, Window, absent, explain, longest, missing
 from server.ledger.tally import percent
 from server.store.port import Int64s, Store
@@ -78,6 +79,9 @@ def read_series(
     known = connection.execute(
         select(gateway.c.first_seen_at, gateway.c.status_at).where(gateway.c.id == gateway_id)
     ).one()
+    # What retention has removed is no gap.
+    kept_ms = horizon.read(connection).get(horizon.Level.RAW, span.from_ms)
+    span = replace(span, from_ms=min(max(span.from_ms, kept_ms), span.to_ms))
     budget = max(MIN_ROWS_A_SERIES, MAX_ROWS // len(streams))
     spans = [_affordable(span, row.interval_s, budget) for row in streams]
     reads = [

@@ -51,6 +51,11 @@ class Subscription(Generic[Row]):
         self._queue.append(update)
         self._wake.set()
 
+    def owe_resync(self, up_to: int) -> None:
+        """Note that updates up to this one may be missing: told before all that waits."""
+        self._missed_up_to = up_to
+        self._wake.set()
+
     @property
     def closed(self) -> bool:
         """Whether the server is stopping and nothing more will come."""
@@ -105,6 +110,10 @@ class Hub(Generic[Row]):
         """Hand rows to all subscribers. Never blocks; without a loop there is nobody to hand to."""
         self._on_loop(self._deliver, tuple(rows))
 
+    def resync(self) -> None:
+        """Have every subscriber read the newest values anew, from any thread: some were missed."""
+        self._on_loop(self._owe_resync)
+
     def close(self) -> None:
         """End every subscription, from any thread; a stopping server does not wait for browsers."""
         self._on_loop(self._close_all)
@@ -141,6 +150,11 @@ class Hub(Generic[Row]):
         update = Update(self._last_id, rows)
         for subscription in self._subscriptions:
             subscription.push(update)
+
+    def _owe_resync(self) -> None:
+        self._last_id += 1
+        for subscription in self._subscriptions:
+            subscription.owe_resync(self._last_id)
 
     def _close_all(self) -> None:
         for subscription in self._subscriptions:

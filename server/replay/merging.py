@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from server.replay.decoding import Made
 from server.replay.selection import Span
-from server.store.port import Columns, Int32s, Int64s, Range
+from server.store.port import Columns, Int32s, Int64s, Range, take
 
 # So many observations are written in one transaction: well under a second on either database.
 SLICE_VALUES = 10_000
@@ -114,18 +114,6 @@ def compare(
             or [np.empty(0, np.int32)]
         ),
         removed_ms=np.concatenate([times for _, times in removed] or [np.empty(0, np.int64)]),
-    )
-
-
-def take(columns: Columns, indices: Int64s) -> Columns:
-    """Choose observations by their indices."""
-    reasons = enumerate(indices.tolist()) if columns.reasons else ()
-    return Columns(
-        columns.datastream_id[indices],
-        columns.time_ms[indices],
-        columns.value[indices],
-        columns.quality[indices],
-        {new: columns.reasons[old] for new, old in reasons if old in columns.reasons},
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine
 
 from server.db.locks import lock_gateways
+from server.hypertable.horizon import read_door
 from server.quality.timing import FUTURE_TOLERANCE_MS
 from server.replay import selection
 from server.replay.decoding import Entry, Failed, Made, make, read_entries
@@ -150,6 +151,7 @@ class Replay:
         self, connection: Connection, timeline: Timeline, spans: Sequence[Span]
     ) -> None:
         """Let what came first count where batches hold the same instants."""
+        spans = [_kept(connection, span) for span in spans]
         ever = Span(spans[0].from_ms, spans[-1].to_ms)
         heads = selection.stored(connection, self._order.gateway, ever)
         for span in spans:
@@ -162,8 +164,8 @@ class Replay:
     # ------------------------------------------------------------ what is stored
 
     def _rework_all(self, timeline: Timeline) -> Iterator[Step]:
-        span = self._order.span
         with self._engine.connect() as connection:
+            span = _kept(connection, self._order.span)
             heads = selection.stored(connection, self._order.gateway, span)
         done = 0
         going_on: dict[int, Made | Failed] = {}
@@ -222,6 +224,13 @@ class Replay:
             if not self._order.dry_run:
                 connection.commit()
         time.sleep(min(time.monotonic() - begun_s, _LONGEST_REST_S))
+
+
+def _kept(connection: Connection, span: Span) -> Span:
+    """Cut off what is older than retention keeps: it is not brought back."""
+    door_ms = read_door(connection)
+    from_ms = span.from_ms if door_ms is None else min(max(span.from_ms, door_ms), span.to_ms)
+    return Span(from_ms, span.to_ms)
 
 
 def _usable(made: Mapping[int, Made | Failed]) -> list[Made]:

@@ -6,11 +6,11 @@ import numpy as np
 from sqlalchemy import Connection, delete, func, select, update
 
 from server.db.tables import latest, observation, observation_note
-from server.replay.merging import Difference, Merged, compare, take
+from server.replay.merging import Difference, Merged, compare
 from server.replay.selection import Span
 from server.store.latest import update_latest
 from server.store.notes import read_reasons
-from server.store.port import Int64s, LatestRow, Range, Store
+from server.store.port import Int64s, LatestRow, Range, Store, take
 
 _NO_LIMIT = 2**31 - 1
 

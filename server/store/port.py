@@ -32,6 +32,18 @@ class Columns:
         return len(self.time_ms)
 
 
+def take(columns: Columns, indices: NDArray[np.integer]) -> Columns:
+    """Choose observations by their indices."""
+    reasons = enumerate(indices.tolist()) if columns.reasons else ()
+    return Columns(
+        columns.datastream_id[indices],
+        columns.time_ms[indices],
+        columns.value[indices],
+        columns.quality[indices],
+        {new: columns.reasons[old] for new, old in reasons if old in columns.reasons},
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Range:
     """One datastream's observations in order of time; a missing value is NaN."""
@@ -54,7 +66,10 @@ class LatestRow:
 
 
 class Store(Protocol):
-    """Where observations live. All calls run inside the caller's transaction."""
+    """Where observations live. All calls run inside the caller's transaction.
+
+    Whatever changes observations also marks their hours, for the rollups; see server.rollup.marks.
+    """
 
     def append(self, connection: Connection, columns: Columns) -> int:
         """Add what is not there yet and return how many that were; an observation is never changed.

@@ -6,15 +6,12 @@ Every point drawn is an observation; nothing is averaged, and no line crosses a 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from server.api.series.gaps import GAP_INTERVALS, usual_steps
 from server.store.port import Floats, Int64s, Range
 from wire.quality import FLAG_MASK, Flag
 
-# More than this many times the usual spacing between two observations is a gap.
-GAP_INTERVALS = 3
-_NEIGHBOURS = 5
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
@@ -61,20 +58,11 @@ def prepare(series: Range, interval_s: float, buckets: int) -> Plot:
 
 
 def _jumps(time: Int64s, interval_s: float) -> Bools:
-    """Mark each observation that comes long after the one before it.
-
-    Long is judged by the interval and by the spacing nearby on either side: a series may have been
-    recorded at another interval before, and that is no row of gaps.
-    """
+    """Mark each observation that comes long after the one before it."""
     jumps = np.zeros(len(time), dtype=bool)
     steps = np.diff(time).astype(np.float64)
-    if not len(steps):
-        return jumps
-    usual = interval_s * 1000
-    padded = np.pad(steps, _NEIGHBOURS, constant_values=usual)
-    medians = np.median(sliding_window_view(padded, _NEIGHBOURS), axis=1)
-    before, after = medians[: len(steps)], medians[_NEIGHBOURS + 1 :]
-    jumps[1:] = steps > GAP_INTERVALS * np.maximum(usual, np.maximum(before, after))
+    if len(steps):
+        jumps[1:] = steps > GAP_INTERVALS * usual_steps(steps, interval_s * 1000)
     return jumps
 
 

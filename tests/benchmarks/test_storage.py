@@ -1,6 +1,7 @@
 """`bin/bench storage`: what it counts, and what it tells."""
 
 import json
+import re
 import signal
 import time
 
@@ -131,8 +132,13 @@ def test_room_that_was_freed_is_not_counted(engine):
 def test_a_small_past_is_stored_and_weighed(timescale_url, capsys):
     code = storage.main(["--json", "--rows", "12000", "--database-url", timescale_url])
 
-    told = json.loads(capsys.readouterr().out)
+    printed = capsys.readouterr()
+    told = json.loads(printed.out)
     assert told["name"] == "storage"
     assert {"sqlite_b", "journal_b"} < set(told["figures"])
     assert all(value > 0 for value in told["figures"].values())
     assert told["held"] is (code == 0) is (broken_limits(told["figures"]) == [])
+    # Hour and day of each series: at least 76 bytes for 60 readings.
+    in_rollups = [float(one) for one in re.findall(r"each, ([\d.]+) in rollups", printed.err)]
+    assert len(in_rollups) == 2
+    assert min(in_rollups) > 76 / 60 / 2

@@ -150,7 +150,7 @@ def test_a_start_that_fails_leaves_nothing_running(tmp_path):
         second.start()
 
     taken.stop()
-    assert wait_until(lambda: threading.active_count() == before, timeout_s=10)
+    assert wait_until(lambda: threading.active_count() == before, timeout_s=30)
 
 
 def test_stopping_what_never_started_is_harmless(tmp_path):

@@ -82,6 +82,22 @@ def test_the_password_comes_from_the_environment_only():
         ("[mqtt]\ntls = true", None, "the embedded broker has no TLS"),
         ("[mqtt]\nembedded = false\nhost = '10.0.0.9'", None, "set mqtt.tls = true"),
         ("[mqtt]\nembedded = false\nport = 0", None, "name the port"),
+        ("[database]\ncolumnstore_after_days = 3", None, "write 7 or more, or 0 for never"),
+        (
+            "[retention]\nhour_days = 30",
+            None,
+            "retention.hour_days = 30 is shorter than retention.raw_days = 0 (for ever): keep",
+        ),
+        (
+            "[retention]\nraw_days = 30\nhour_days = 29",
+            None,
+            "retention.hour_days = 29 is shorter than retention.raw_days = 30: keep",
+        ),
+        (
+            "[retention]\nraw_days = 30\nday_days = 99",
+            None,
+            "retention.day_days = 99 is shorter than retention.hour_days = 0 (for ever)",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_file_line_and_remedy(written, text, line, words):
@@ -155,3 +171,21 @@ def test_a_number_of_days_of_no_use_is_named_with_its_line(written):
     assert str(caught.value).startswith(f"{path}:3: ")
     assert "keep_days" in str(caught.value)
     assert ">= 0" in str(caught.value)
+
+
+def test_everything_is_kept_unless_told_otherwise():
+    kept = load(None, NOTHING, {}).retention
+
+    assert (kept.raw_days, kept.hour_days, kept.day_days) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "raw_days = 30",
+        "raw_days = 30\nhour_days = 30\nday_days = 30",
+        "raw_days = 1\nhour_days = 2",
+    ],
+)
+def test_what_is_coarser_is_kept_as_long_or_longer(written, text):
+    assert load(written(f"[retention]\n{text}\n"), NOTHING, {}).retention.raw_days > 0

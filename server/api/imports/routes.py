@@ -61,7 +61,8 @@ _turn = threading.Lock()
 async def import_file(request: Request, services: ServicesDep) -> ImportReport:
     """Store its batches, each once; of a damaged file all that is whole.
 
-    The body is the file itself. It may be sent again at any time.
+    The body is the file itself. It may be sent again at any time. One that pauses for a minute is
+    given up with 408, for one file is taken at a time.
     """
     _check(request)
     if not _turn.acquire(blocking=False):

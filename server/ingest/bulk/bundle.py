@@ -1,90 +1,85 @@
 """Batches that go into the database together: read and resolved one by one, kept side by side."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from server.catalog.resolve import SeriesRef
 from server.ingest import journal
 from server.ingest.arrays import MAX_MONTHS, MONTH_MS, UnannouncedError
-from server.ingest.bulk.merged import Decoded
+from server.ingest.bulk.merged import Decoded, Merged, judge_all
+from server.ingest.bulk.names import Known, Names
 from server.ingest.events import BatchId, Message
+from server.store.latest import Newest, pick_newest
 from wire import batch as batches
 from wire import topics
 from wire.batch import Batch
 from wire.errors import ContractError
 
-# What goes in together at most: a tenth of a second on a small server. What is live waits for it.
-MAX_VALUES = 20_000
-MAX_BATCHES = 2_000
-# How far from the first of its epoch a number may be: the ledger is read from the lowest to the
-# highest.
-MAX_REACH = 1_000
-
-Names = Callable[[str, Sequence[str]], Sequence[SeriesRef]]
-"""Finds the datastreams of a gateway by name; raises UnannouncedError or ContractError."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A batch that can be used as far as it alone can tell."""
+    """A batch that can be used as far as it alone can tell; `known` is what its names were by.
+
+    `first_ms` and `last_ms` are the instants it spans.
+    """
 
     message: Message
     id: BatchId
     digest: bytes
     decoded: Decoded
+    known: Known
+    first_ms: int
+    last_ms: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Bundle:
-    """Takes batches as long as there is room. What is unusual about a batch keeps it out."""
+    """Batches with all that follows from them: what the database is to hold of them."""
 
-    names: Names
-    prepared: list[Prepared] = field(default_factory=list)
-    values: int = 0
-    _ids: set[BatchId] = field(default_factory=set)
-    _near: dict[tuple[str, str], int] = field(default_factory=dict)
+    prepared: Sequence[Prepared]
+    merged: Merged
+    newest: Newest
 
-    @property
-    def is_full(self) -> bool:
-        """Tell whether no more should go in."""
-        return self.values >= MAX_VALUES or len(self.prepared) >= MAX_BATCHES
 
-    def add(self, message: Message) -> bool:
-        """Take a message in; False for one that must be looked at by itself."""
-        prepared = self._prepare(message)
-        if prepared is None or prepared.id in self._ids or self._is_far(prepared.id):
-            return False
-        self._ids.add(prepared.id)
-        self.prepared.append(prepared)
-        self.values += len(prepared.decoded.batch)
-        return True
+def prepare(message: Message, names: Names) -> Prepared | None:
+    """Read a batch; None for what is no batch, or not a plain one: it must be looked at by itself.
 
-    def _is_far(self, batch: BatchId) -> bool:
-        """Tell whether a number lies so far from the others of its epoch that much lies between."""
-        nearest = self._near.setdefault((batch.gateway, batch.epoch), batch.seq)
-        return abs(batch.seq - nearest) > MAX_REACH
-
-    def _prepare(self, message: Message) -> Prepared | None:
-        try:
-            topic = topics.parse_up(message.topic)
-            if not isinstance(topic, topics.BatchTopic):
-                return None
-            decoded = batches.decode(message.payload)
-            refs = self.names(topic.gateway, [series.name for series in decoded.series])
-        except (ContractError, UnannouncedError):
+    Names are those read before: a gateway that is not known yet is not waited for.
+    """
+    try:
+        topic = topics.parse_up(message.topic)
+        if not isinstance(topic, topics.BatchTopic):
             return None
-        if not decoded.series or _is_strewn(decoded):
+        known = names.get(topic.gateway)
+        if known is None:
             return None
-        return Prepared(
-            message,
-            BatchId(topic.gateway, topic.epoch, topic.seq),
-            journal.digest_of(message.payload),
-            Decoded(decoded, refs, message.received_at),
-        )
+        decoded = batches.decode(message.payload)
+        found = known.directory.resolve(decoded.names)
+    except (ContractError, UnannouncedError):
+        return None
+    if not decoded.names:
+        return None
+    first_ms, last_ms = _span(decoded)
+    # Whether a batch may span more than any history is for `judge` to say.
+    if last_ms - first_ms >= MAX_MONTHS * MONTH_MS:
+        return None
+    return Prepared(
+        message,
+        BatchId(topic.gateway, topic.epoch, topic.seq),
+        journal.digest_of(message.payload),
+        Decoded(decoded, found, message.received_at),
+        known,
+        first_ms,
+        last_ms,
+    )
 
 
-def _is_strewn(batch: Batch) -> bool:
-    """Tell whether a batch spans more than any history: whether it may, is for `judge` to say."""
-    first = min(min(one.times_ms) for one in batch.series)
-    last = max(max(one.times_ms) for one in batch.series)
-    return last - first >= MAX_MONTHS * MONTH_MS
+def bundle(prepared: Sequence[Prepared]) -> Bundle:
+    """Check and derive: what was prepared becomes columns."""
+    merged = judge_all([one.decoded for one in prepared])
+    return Bundle(prepared, merged, pick_newest(merged.columns, merged.received_at))
+
+
+def _span(batch: Batch) -> tuple[int, int]:
+    first = batch.times_ms[0]
+    instants = [first, *(times for times in batch.times_ms if times is not first)]
+    return min(map(min, instants)), max(map(max, instants))

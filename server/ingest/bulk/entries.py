@@ -1,79 +1,93 @@
 """Journal entries of batches that are stored as they are written down, many at once."""
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
-from server.db.instant import to_datetime
-from server.db.tables import journal
-from server.ingest.bulk.bundle import Prepared
+from server.ingest.bulk.bundle import Bundle, Prepared
 from server.ingest.events import Status
 
-_TYPES = {
-    "gateway": "text",
-    "topic": "text",
-    "epoch": "text",
-    "seq": "int8",
-    "digest": "bytea",
-    "received_at": "timestamptz",
-    "payload": "bytea",
-    "retained": "bool",
-    "status": "text",
-    "observations": "int4",
-    "first_time": "timestamptz",
-    "last_time": "timestamptz",
-}
-_COPY = f"COPY journal ({', '.join(_TYPES)}) FROM STDIN (FORMAT binary)"
+_NAMES = (
+    *("gateway", "topic", "epoch", "seq", "digest", "received_at", "payload", "retained"),
+    *("status", "observations", "first_time", "last_time"),
+)
+_COPY = f"COPY journal ({', '.join(_NAMES)}) FROM STDIN (FORMAT binary)"
+_INSERT = f"INSERT INTO journal ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - constants only
+
+# PostgreSQL 17 manual, COPY, "Binary Format". A timestamptz is microseconds since 2000-01-01 UTC.
+_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER = b"\xff\xff"
+_PG_EPOCH_MS = 946_684_800_000
+_FIELDS = struct.pack(">h", len(_NAMES))
+_LENGTH = struct.Struct(">i")
+_SEQ_AND_DIGEST = struct.Struct(">iqi32s")
+_RECEIVED_AND_SIZE = struct.Struct(">iqi")
+_STATUS = Status.STORED.value.encode()
+_END = struct.Struct(f">i?i{len(_STATUS)}siiiqiq")
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A batch and what it holds: how many observations, between which instants (ms)."""
+    """A batch and how many observations it holds."""
 
     prepared: Prepared
     observations: int
-    first_time: int
-    last_time: int
 
 
-def record_all(connection: Connection, settled: Sequence[Settled]) -> None:
+def record_all(connection: Connection, bundle: Bundle) -> None:
     """Write batches down as they came, as stored."""
+    settled = _settled(bundle)
     driver = connection.connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
-        connection.execute(insert(journal), [_row(one) for one in settled])
+        connection.exec_driver_sql(_INSERT, [_row(one) for one in settled])
         return
     with driver.cursor() as cursor, cursor.copy(_COPY.encode()) as copy:
-        copy.set_types(list(_TYPES.values()))
-        for one in settled:
-            instants = {name: to_datetime(at) for name, at in _instants(one).items()}
-            row = _plain(one) | instants
-            copy.write_row([row[name] for name in _TYPES])
+        copy.write(b"".join([_HEADER, *map(_bytes, settled), _TRAILER]))
 
 
-def _row(one: Settled) -> dict[str, object]:
-    return {**_plain(one), **_instants(one)}
+def _settled(bundle: Bundle) -> Iterator[Settled]:
+    start = 0
+    for one, end in zip(bundle.prepared, bundle.merged.ends, strict=True):
+        yield Settled(one, end - start)
+        start = end
 
 
-def _instants(one: Settled) -> dict[str, int]:
-    return {
-        "received_at": one.prepared.message.received_at,
-        "first_time": one.first_time,
-        "last_time": one.last_time,
-    }
-
-
-def _plain(one: Settled) -> dict[str, object]:
+def _row(one: Settled) -> tuple[object, ...]:
     message, batch = one.prepared.message, one.prepared.id
-    return {
-        "gateway": batch.gateway,
-        "topic": message.topic,
-        "epoch": batch.epoch,
-        "seq": batch.seq,
-        "digest": one.prepared.digest,
-        "payload": message.payload,
-        "retained": message.retained,
-        "status": Status.STORED.value,
-        "observations": one.observations,
-    }
+    return (
+        *(batch.gateway, message.topic, batch.epoch, batch.seq, one.prepared.digest),
+        *(message.received_at, message.payload, message.retained, Status.STORED.value),
+        *(one.observations, one.prepared.first_ms, one.prepared.last_ms),
+    )
+
+
+def _bytes(one: Settled) -> bytes:
+    """Write an entry as COPY reads it: the number of fields, and each after its length."""
+    message, batch = one.prepared.message, one.prepared.id
+    return b"".join(
+        (
+            _FIELDS,
+            _text(batch.gateway),
+            _text(message.topic),
+            _text(batch.epoch),
+            _SEQ_AND_DIGEST.pack(8, batch.seq, 32, one.prepared.digest),
+            _RECEIVED_AND_SIZE.pack(8, _pg(message.received_at), len(message.payload)),
+            message.payload,
+            _END.pack(
+                *(1, message.retained, len(_STATUS), _STATUS, 4, one.observations),
+                *(8, _pg(one.prepared.first_ms), 8, _pg(one.prepared.last_ms)),
+            ),
+        )
+    )
+
+
+def _text(text: str) -> bytes:
+    data = text.encode()
+    return _LENGTH.pack(len(data)) + data
+
+
+def _pg(time_ms: int) -> int:
+    return (time_ms - _PG_EPOCH_MS) * 1000

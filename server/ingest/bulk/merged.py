@@ -5,7 +5,7 @@ It gives what `server.ingest.arrays.judge` gives batch by batch; that one stays 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -15,10 +15,11 @@ from server.catalog.resolve import DerivedRef, SeriesRef
 from server.derive.series import derive
 from server.derive.transforms import Transform
 from server.ingest.arrays import edge_quality
-from server.quality.flags import merge
+from server.ingest.bulk.names import Resolved
+from server.quality.flags import Bools, merge
 from server.quality.timing import FUTURE_TOLERANCE_MS
 from server.store.port import Columns, Floats, Int32s, Int64s
-from wire.batch import MAX_EXPONENT, MIN_EXPONENT, Batch, Series
+from wire.batch import MAX_EXPONENT, MIN_EXPONENT, Batch
 from wire.messages import ClockSource
 from wire.quality import FLAG_MASK, Flag, Test
 
@@ -36,7 +37,7 @@ class Decoded:
     """A batch whose names are resolved, and when it came (ms)."""
 
     batch: Batch
-    refs: Sequence[SeriesRef]
+    names: Resolved
     received_at: int
 
 
@@ -56,78 +57,106 @@ class Merged:
 class _Layout:
     """All series of all batches, in order: how many rows each has, and of which batch it is."""
 
-    series: Sequence[Series]
+    batches: Sequence[Decoded]
     refs: Sequence[SeriesRef]
-    owners: Sequence[int]
     counts: Int64s
     starts: Int64s
+    sizes: Int64s
 
     def by_row(self, values: NDArray[_T]) -> NDArray[_T]:
         """Spread what is known by series over the rows."""
-        return np.repeat(values, self.counts)
+        return values if len(values) == self.sizes.sum() else np.repeat(values, self.counts)
+
+    def of_batches(self, values: NDArray[_T]) -> NDArray[_T]:
+        """Spread what is known by batch over the rows."""
+        return np.repeat(values, self.sizes)
 
     def rows(self, indices: Sequence[int]) -> Int64s:
         """List the rows of some series."""
-        spans = [np.arange(self.starts[i], self.starts[i] + self.counts[i]) for i in indices]
-        return np.concatenate(spans)
+        counts = self.counts[indices]
+        into = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+        return np.repeat(self.starts[indices], counts) + into
 
 
 def judge_all(batches: Sequence[Decoded]) -> Merged:
     """Read, check and derive: the same as `judge` for each of the batches, in arrays over all."""
     layout = _lay_out(batches)
-    received_at = np.array([one.received_at for one in batches], dtype=np.int64)
-    received = received_at[layout.by_row(np.array(layout.owners, dtype=np.int64))]
-    time_ms = np.array([t for one in layout.series for t in one.times_ms], dtype=np.int64)
+    received = layout.of_batches(np.array([one.received_at for one in batches], dtype=np.int64))
+    time_ms = _instants(layout)
     value, quality, reasons = _without_sentinels(layout, _values(layout), _edge_quality(layout))
     quality = _gross_range(layout, value, quality)
-    quality = merge(
-        quality, time_ms > received + FUTURE_TOLERANCE_MS, Flag.SUSPECT, Test.FUTURE_TIME
-    )
+    ahead = time_ms > received + FUTURE_TOLERANCE_MS
+    quality = _merge(quality, ahead, Flag.SUSPECT, Test.FUTURE_TIME)
     unknown = np.array([one.batch.clock is ClockSource.UNKNOWN for one in batches])
     if unknown.any():
-        where = unknown[layout.by_row(np.array(layout.owners, dtype=np.int64))]
-        quality = merge(quality, where, Flag.SUSPECT, Test.CLOCK_UNKNOWN)
-    ids = layout.by_row(np.array([ref.datastream_id for ref in layout.refs], dtype=np.int32))
+        quality = merge(quality, layout.of_batches(unknown), Flag.SUSPECT, Test.CLOCK_UNKNOWN)
+    ids = layout.by_row(np.concatenate([one.names.ids for one in batches]))
     measured = Columns(ids, time_ms, value, quality, {**_reasons(layout), **reasons})
     made = [_derived(layout, measured, received, *one) for one in _transforms(layout)]
     columns, received = _joined([(measured, received), *made])
-    sizes = [sum(len(one.mantissas) for one in batch.batch.series) for batch in batches]
-    return Merged(columns, received, list(accumulate(sizes)))
+    return Merged(columns, received, np.cumsum(layout.sizes).tolist())
 
 
 def _lay_out(batches: Sequence[Decoded]) -> _Layout:
-    series = [one for batch in batches for one in batch.batch.series]
-    counts = np.array([len(one.mantissas) for one in series], dtype=np.int64)
+    counts = np.array(
+        list(chain.from_iterable([one.batch.counts for one in batches])), dtype=np.int64
+    )
     return _Layout(
-        series=series,
-        refs=[ref for batch in batches for ref in batch.refs],
-        owners=[at for at, batch in enumerate(batches) for _ in batch.refs],
+        batches=batches,
+        refs=list(chain.from_iterable([one.names.refs for one in batches])),
         counts=counts,
         starts=np.cumsum(counts) - counts,
+        sizes=np.array([len(one.batch) for one in batches], dtype=np.int64),
     )
 
 
+def _instants(layout: _Layout) -> Int64s:
+    """Give the instants of all rows; series that share theirs have them read once."""
+    told: list[int] = []
+    places: list[int] = []
+    for one in layout.batches:
+        first, begin = one.batch.times_ms[0], len(told)
+        told += first
+        for times in one.batch.times_ms:
+            if times is first:
+                places.append(begin)
+            else:
+                places.append(len(told))
+                told += times
+    # Of each row: where its series' instants begin, and how far into its series it is.
+    into = np.arange(int(layout.sizes.sum())) - layout.by_row(layout.starts)
+    at = layout.by_row(np.array(places, dtype=np.int64)) + into
+    instants = np.array(told, dtype=np.int64)
+    return instants[at]
+
+
 def _values(layout: _Layout) -> Floats:
-    mantissas = np.array([m for one in layout.series for m in one.mantissas], dtype=np.float64)
-    exponents = np.array([one.exponent - MIN_EXPONENT for one in layout.series], dtype=np.int64)
+    given = chain.from_iterable([one.batch.mantissas for one in layout.batches])
+    mantissas = np.array(list(given), dtype=np.float64)  # None becomes NaN
+    told = chain.from_iterable([one.batch.exponents for one in layout.batches])
+    exponents = np.array(list(told), dtype=np.int64) - MIN_EXPONENT
     return mantissas / layout.by_row(_DIVISORS[exponents]) * layout.by_row(_FACTORS[exponents])
 
 
 def _edge_quality(layout: _Layout) -> Int32s:
-    quality = np.full(int(layout.counts.sum()), int(Flag.PASS), dtype=np.int32)
-    for one, start, count in zip(layout.series, layout.starts, layout.counts, strict=True):
-        if one.flags is not None:
-            quality[start : start + count] = edge_quality(one)
+    quality = np.full(int(layout.sizes.sum()), int(Flag.PASS), dtype=np.int32)
+    end = 0
+    for one in layout.batches:
+        start, end = end, end + len(one.batch)
+        if one.batch.flags is not None:
+            quality[start:end] = edge_quality(one.batch)
     return quality
 
 
 def _reasons(layout: _Layout) -> dict[int, str]:
-    return {
-        int(start) + index: reason.replace("\0", "")  # PostgreSQL holds no NUL in text
-        for one, start in zip(layout.series, layout.starts, strict=True)
-        for index, reason in one.reasons.items()
-        if reason
-    }
+    reasons: dict[int, str] = {}
+    start = 0
+    for one in layout.batches:
+        for index, reason in one.batch.reasons.items():
+            if reason:
+                reasons[start + index] = reason.replace("\0", "")  # PostgreSQL holds no NUL in text
+        start += len(one.batch)
+    return reasons
 
 
 def _without_sentinels(
@@ -144,8 +173,7 @@ def _without_sentinels(
 
 
 def _no_values(layout: _Layout, value: Floats) -> Iterator[tuple[int, str]]:
-    known = {one.value for ref in layout.refs for one in ref.no_values}
-    for number in known:
+    for number in frozenset().union(*(one.names.no_values for one in layout.batches)):
         for row in np.flatnonzero(value == number).tolist():
             owner = int(np.searchsorted(layout.starts, row, side="right")) - 1
             told = [one for one in layout.refs[owner].no_values if one.value == number]
@@ -153,18 +181,24 @@ def _no_values(layout: _Layout, value: Floats) -> Iterator[tuple[int, str]]:
 
 
 def _gross_range(layout: _Layout, value: Floats, quality: Int32s) -> Int32s:
-    spans = [ref.span or (-np.inf, np.inf) for ref in layout.refs]
-    limits = np.array(spans, dtype=np.float64)
+    limits = np.concatenate([one.names.limits for one in layout.batches])
     low, high = layout.by_row(limits[:, 0]), layout.by_row(limits[:, 1])
-    return merge(quality, (value < low) | (value > high), Flag.FAIL, Test.GROSS_RANGE)
+    return _merge(quality, (value < low) | (value > high), Flag.FAIL, Test.GROSS_RANGE)
+
+
+def _merge(quality: Int32s, where: Bools, flag: Flag, test: Test) -> Int32s:
+    """Let a test speak, which nearly always has nothing to say."""
+    return merge(quality, where, flag, test) if where.any() else quality
 
 
 def _transforms(layout: _Layout) -> list[tuple[Transform, list[tuple[int, DerivedRef]]]]:
     """Group what is derived by how: a transform takes each number by itself."""
     found: dict[Transform, list[tuple[int, DerivedRef]]] = {}
-    for index, ref in enumerate(layout.refs):
-        for one in ref.derived:
-            found.setdefault(one.transform, []).append((index, one))
+    first = 0
+    for batch in layout.batches:
+        for index, one in batch.names.derived:
+            found.setdefault(one.transform, []).append((first + index, one))
+        first += len(batch.names.refs)
     return list(found.items())
 
 

@@ -43,7 +43,7 @@ export function plotChanged(datastream) {
 async function load() {
   const turn = ++asked;
   const from = new Date(Date.now() - hours() * 3_600_000).toISOString();
-  part("csv").href = `/api/v1/observations?datastream=${shown}&from=${from}&format=csv&limit=200000`;
+  part("csv").href = `/api/v1/observations?datastream=${shown}&from=${from}&format=csv&limit=10000000`;
   try {
     const answer = await fetch(`/plots/${shown}?hours=${hours()}`);
     if (!answer.ok) throw new Error((await answer.json()).detail);
@@ -66,7 +66,8 @@ function clear() {
 }
 
 function draw() {
-  const data = [columns.time, columns.value, columns.doubtful];
+  const none = columns.time.map(() => null);
+  const data = [columns.time, columns.value, columns.doubtful, columns.high ?? none, columns.low ?? none];
   if (chart) chart.setData(data);
   else chart = new uPlot(options(), data, area);
   area.dataset.points = String(columns.time.length);
@@ -86,7 +87,8 @@ function options() {
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false },
     scales: { x: { range: () => [columns.since, columns.until] }, y: { range: span } },
-    series: [{}, values(), doubtful()],
+    series: [{}, values(), doubtful(), edge(), edge()],
+    bands: [{ series: [3, 4], fill: colour("--plot-band") }],
     axes: [
       { ...axis, values: instants, space: 72 },
       { ...axis, ...valueTicks(), size: 56 },
@@ -109,6 +111,11 @@ function values() {
 function doubtful() {
   const stroke = colour("--suspect");
   return { stroke, paths: () => null, points: { show: true, size: 7, fill: stroke } };
+}
+
+// Of a bucket lowest and highest are not lines: between them is the band.
+function edge() {
+  return { stroke: "transparent", width: 0, points: { show: false } };
 }
 
 // A reading between two gaps has no line: it is drawn as a point.
@@ -159,9 +166,15 @@ function tell(self) {
     return;
   }
   const date = new Date(self.data[0][index] * 1000);
-  const said = withUnit(value, columns.digits, columns.unit);
+  const said = withUnit(value, columns.digits, columns.unit) + between(self, index);
   const doubt = self.data[2][index] === null ? "" : ", suspect";
   readout.textContent = `${said}${doubt} at ${DAY.format(date)}, ${TIME.format(date)} ${ZONE}`;
+}
+
+function between(self, index) {
+  const [high, low] = [self.data[3][index], self.data[4][index]];
+  if (high === null || low === null) return "";
+  return `, from ${withUnit(low, columns.digits, columns.unit)} to ${withUnit(high, columns.digits, columns.unit)},`;
 }
 
 part("close").addEventListener("click", () => dialog.close());

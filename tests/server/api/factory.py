@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+import numpy as np
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from server.archive import block
 from server.db import tables as t
 from server.db.engine import writing
+from server.store.engines import store_for
+from server.store.port import Columns
 from wire.properties import PROPERTIES
 
 NOW = 1_795_158_000_000  # 2026-11-20T07:00:00Z
@@ -210,14 +213,27 @@ def history(engine: Engine, datastream_id: int, now: int, hours: int, step_ms: i
     times = range(now - hours * HOUR, now, step_ms)
     hole = range(now - 9 * HOUR, now - 6 * HOUR)
     rows = [
-        {
-            "time": time,
-            "value": 0.12 + 0.03 * math.sin(time / (24 * HOUR) * 2 * math.pi),
-            "datastream_id": datastream_id,
-            "quality": 3 if time == times[-30] else 1,
-        }
+        (
+            time,
+            0.12 + 0.03 * math.sin(time / (24 * HOUR) * 2 * math.pi),
+            3 if time == times[-30] else 1,
+        )
         for time in times
         if time not in hole
     ]
+    store(engine, datastream_id, rows)
+
+
+def store(
+    engine: Engine, datastream_id: int, rows: Sequence[tuple[int, float | None, int]]
+) -> None:
+    """Store (time, value, quality) as ingest does, rollups marked."""
+    times, values, quality = zip(*rows, strict=True)
+    columns = Columns(
+        np.full(len(rows), datastream_id, dtype=np.int32),
+        np.array(times, dtype=np.int64),
+        np.array(values, dtype=np.float64),
+        np.array(quality, dtype=np.int32),
+    )
     with writing(engine) as connection:
-        connection.execute(insert(t.observation), rows)
+        store_for(engine).append(connection, columns)

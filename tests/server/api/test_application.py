@@ -36,6 +36,7 @@ def test_every_operation_is_there(document):
         "read_datastream",
         "list_latest",
         "read_observations",
+        "read_series",
         "list_gateways",
         "list_journal",
         "read_journal_payload",
@@ -180,14 +181,17 @@ def test_a_bug_is_logged_once_with_its_traceback(api, monkeypatch, caplog):
 
 def test_an_answer_that_breaks_off_is_not_taken_for_whole(api, monkeypatch, caplog):
     def broken(*_):
-        yield "time,value"
+        yield b"time,value"
         raise ZeroDivisionError
+
+    monkeypatch.setattr("server.api.columns.PART_ROWS", 1)  # more than that is sent as it is read
 
     monkeypatch.setattr("server.api.observations.csv_lines", broken)
     monkeypatch.setattr("server.api.problems.log", None)  # uvicorn alone logs it
 
+    stream = api.ids["dune-1/soil-10cm/vwc"]
     with pytest.raises(httpx.RemoteProtocolError):
-        api.client.get("/api/v1/observations?datastream=1&format=csv")
+        api.client.get(f"/api/v1/observations?datastream={stream}&format=csv")
 
     assert len(caplog.records) == 1
 
@@ -207,3 +211,15 @@ def test_every_answer_carries_the_security_headers(api, path):
 )
 def test_no_browser_keeps_an_answer_without_asking_again(api, path, told):
     assert httpx.get(api.url + path).headers["cache-control"] == told
+
+
+def test_a_page_is_compressed_and_an_event_stream_is_not(api):
+    """A stream that is held back for compression is not live."""
+    assert api.client.get("/").headers["content-encoding"] == "gzip"
+    with api.client.stream("GET", "/api/v1/live", headers={"Accept-Encoding": "gzip"}) as live:
+        assert "content-encoding" not in live.headers
+        assert next(live.iter_raw()) == b"retry: 3000\n\n"
+
+
+def test_every_answer_says_how_long_the_server_worked(api):
+    assert api.client.get("/api/v1/sites").headers["server-timing"].startswith("total;dur=")

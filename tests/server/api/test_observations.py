@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+from server.store.reading.bounded import TooSlowError
 from tests.server.api.factory import MINUTE, NOW
 
 SERIES = "dune-1/soil-10cm/vwc"
@@ -134,7 +135,8 @@ def test_a_reason_in_csv_is_quoted_and_is_no_formula(api):
         ({"from": "2026-11-20T06:00:00"}, "query.from", "names no time zone"),
         ({"to": "tomorrow"}, "query.to", "is not an instant"),
         ({"limit": 0}, "query.limit", "greater than or equal to 1"),
-        ({"format": "xml"}, "query.format", "'json' or 'csv'"),
+        ({"format": "xml"}, "query.format", "'json', 'csv', 'arrow' or 'parquet'"),
+        ({"limit": 200_001}, "query", "ask for format=csv"),
     ],
 )
 def test_a_wrong_parameter_is_named_with_the_remedy(api, params, parameter, words):
@@ -154,3 +156,43 @@ def test_an_end_before_its_start_is_refused(api):
 
 def test_an_unknown_datastream_is_not_found(api):
     assert api.problem("/api/v1/observations", datastream=4711)["status"] == 404
+
+
+@pytest.fixture
+def in_parts(monkeypatch):
+    """Whatever is longer than three rows is read and sent in parts."""
+    monkeypatch.setattr("server.api.columns.PART_ROWS", 3)
+
+
+@pytest.mark.parametrize("limit", [3, 7, 9, 10, 11])
+def test_json_in_parts_says_the_same(read, in_parts, limit):
+    found = read(**{"from": START, "limit": limit})
+
+    values = [0.10, 0.11, 0.12, None, 0.14, 0.15, 0.16, 0.17, 0.18, 0.19]
+    assert found["value"] == values[:limit]
+    assert len(found["time"]) == len(found["quality"]) == min(limit, 10)
+    assert found["reason"] == ([{"index": 3, "reason": "timeout"}] if limit > 3 else [])
+    assert (found["next"] is None) is (limit >= 10)
+
+
+def test_csv_in_parts_says_the_same(api, in_parts):
+    params = {"datastream": api.ids[SERIES], "from": START, "limit": 8, "format": "csv"}
+    answer = api.client.get("/api/v1/observations", params=params)
+    rest = api.client.get(answer.links["next"]["url"])
+
+    values = [line.split(",")[1] for line in answer.text.splitlines()]
+    assert values == ["value", "0.1", "0.11", "0.12", "", "0.14", "0.15", "0.16", "0.17"]
+    assert [line.split(",")[1] for line in rest.text.splitlines()] == ["value", "0.18", "0.19"]
+
+
+def test_what_takes_too_long_is_a_problem_with_the_remedy(api, monkeypatch):
+    def slow(*_):
+        raise TooSlowError("Reading this takes longer: ask for a shorter range.")
+
+    monkeypatch.setattr("server.api.columns.Source.begin", slow)
+    problem = api.problem("/api/v1/observations", datastream=1)
+
+    assert (problem["status"], problem["detail"]) == (
+        503,
+        "Reading this takes longer: ask for a shorter range.",
+    )

@@ -52,6 +52,37 @@ def run(url, capsys, monkeypatch):
     return start
 
 
+@pytest.fixture
+def importing(url, stick):
+    """Import in a process of its own; it does not outlive the test."""
+    command = [sys.executable, "-m", "server", "import", str(stick), "--database-url", url]
+    started = []
+
+    def start():
+        environment = os.environ | {"COLUMNS": "140"}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        started.append(subprocess.Popen(command, text=True, env=environment, **pipes))
+        return started[0]
+
+    yield start
+    for one in started:
+        one.kill()
+        one.communicate()
+
+
+@pytest.fixture
+def stored(url):
+    """Count what is in the journal."""
+    engine = open_engine(url)
+
+    def count():
+        with engine.connect() as connection:
+            return connection.exec_driver_sql("SELECT count(*) FROM journal").scalar_one()
+
+    yield count
+    engine.dispose()
+
+
 def row(out):
     """The numbers beside a file's name in the table."""
     (line,) = (
@@ -125,28 +156,15 @@ def test_an_unmigrated_database_is_told(stick, tmp_path, capsys, monkeypatch):
     assert "run saxaul-server migrate" in capsys.readouterr().err
 
 
-def test_an_interrupted_import_goes_on_where_it_was(run, stick, url):
+def test_an_interrupted_import_goes_on_where_it_was(run, importing, stick, stored):
     """As typed in and stopped with Ctrl-C, in a process of its own."""
     (stick / NAME).unlink()
     (stick / NAME).write_bytes(of(range(1, 5001)).written())
-    process = subprocess.Popen(
-        [sys.executable, "-m", "server", "import", str(stick), "--database-url", url],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"COLUMNS": "140"},
-    )
-    engine = open_engine(url)
-
-    def stored():
-        with engine.connect() as connection:
-            return connection.exec_driver_sql("SELECT count(*) FROM journal").scalar_one()
-
+    process = importing()
     assert wait_until(lambda: stored() > 1, timeout_s=60)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     here = stored() - 1  # without the inventory
-    engine.dispose()
 
     assert (process.returncode, err) == (130, "")
     assert "Stopped. What is stored stays" in out

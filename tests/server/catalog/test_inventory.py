@@ -17,7 +17,7 @@ def test_everything_an_inventory_names_is_there(catalog, inventory):
     assert catalog.rows("gateway", "id", "inventory_rev", "inventory_at", "first_seen_at") == [
         ("gw-a", 1, NOW, NOW)
     ]
-    assert catalog.rows("site") == [(1, "kubuqi", "kubuqi")]
+    assert catalog.rows("site", "id", "key", "name") == [(1, "kubuqi", "kubuqi")]
     assert catalog.rows("thing", "id", "gateway_id", "key", "site_id", "name") == [
         (1, "gw-a", "dune-1", 1, "Dune 1")
     ]

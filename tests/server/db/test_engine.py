@@ -14,6 +14,7 @@ from server.db.engine import (
     explain,
     open_engine,
     ping,
+    require_postgresql,
     require_timescale,
     writing,
 )
@@ -164,6 +165,27 @@ def test_plain_postgresql_works_with_a_warning(timescale_database):
 
     assert info.edition is Edition.PLAIN
     assert "TimescaleDB is not installed here" in info.warning
+
+
+@pytest.mark.parametrize("version", [(14, 12), (9, 6, 24)])
+def test_a_postgresql_that_is_too_old_is_refused(version):
+    said = (
+        r"PostgreSQL [\d.]+ is too old: move the database to PostgreSQL 15 or newer with pg_upgrade"
+    )
+    with pytest.raises(StoreError, match=said):
+        require_postgresql(version)
+
+
+@pytest.mark.parametrize("version", [(15, 0), (17, 11), (18,)])
+def test_a_postgresql_of_today_is_taken(version):
+    require_postgresql(version)
+
+
+def test_the_version_is_looked_at_when_a_database_is_opened(timescale_database, monkeypatch):
+    monkeypatch.setattr("server.db.engine.MIN_POSTGRESQL", 99)
+
+    with pytest.raises(StoreError, match="is too old: move the database to PostgreSQL 99"):
+        open_engine(timescale_database)
 
 
 @pytest.mark.parametrize("version", ["2.18.0", "2.9.3", "1.7.5", "2.18"])

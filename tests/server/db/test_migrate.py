@@ -113,7 +113,9 @@ def test_the_ledger_is_filled_from_the_journal(fresh):
         connection.execute(text("DROP INDEX ix_journal_block"))
         for name in ("retained", "block_id", "packed_size"):
             connection.execute(text(f"ALTER TABLE journal DROP COLUMN {name}"))
-        for name in ("ledger_range", "gateway_epoch", "journal_block"):
+        connection.execute(text("ALTER TABLE site DROP COLUMN time_zone"))
+        rollups = ("rollup_hour", "rollup_day", "rollup_mark", "retention_horizon")
+        for name in ("ledger_range", "gateway_epoch", "journal_block", *rollups):
             connection.execute(text(f"DROP TABLE {name}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
 

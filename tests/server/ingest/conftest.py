@@ -193,7 +193,7 @@ class Gateway:
         self.receipts.append(messages.decode(message.payload, messages.Receipt))
 
 
-def _wait_until(condition: Callable[[], object], timeout_s: float = 15.0) -> None:
+def _wait_until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -1,6 +1,7 @@
 """From a decoded batch to columns: exact values, edge flags, reasons, joining."""
 
 from decimal import Decimal
+from itertools import accumulate
 
 import numpy as np
 import pytest
@@ -26,9 +27,29 @@ NAME = "dune-1/soil-10cm/vwc_raw"
 REF = SeriesRef(1, is_derived=False, span=None, derived=())
 
 
+def batch_of(*series):
+    """Put series behind each other, as they come out of a decoder."""
+    flags = [flag for one in series for flag in one.flags or [Flag.PASS] * len(one.mantissas)]
+    starts = accumulate((len(one.mantissas) for one in series), initial=0)
+    return Batch(
+        clock=ClockSource.NTP,
+        names=[one.name for one in series],
+        counts=[len(one.mantissas) for one in series],
+        exponents=[one.exponent for one in series],
+        times_ms=[one.times_ms for one in series],
+        mantissas=[mantissa for one in series for mantissa in one.mantissas],
+        flags=flags if any(one.flags for one in series) else None,
+        reasons={
+            start + index: why
+            for start, one in zip(starts, series, strict=False)
+            for index, why in one.reasons.items()
+        },
+    )
+
+
 def columns(*series, ref=REF):
     refs = dict.fromkeys((one.name for one in series), ref)
-    return join(resolve(Batch(ClockSource.NTP, series), refs))
+    return join(resolve(batch_of(*series), refs))
 
 
 @given(
@@ -97,7 +118,7 @@ def test_derived_series_follow_those_they_come_from():
     ref = SeriesRef(
         1, is_derived=False, span=(0.0, 10.0), derived=(DerivedRef(2, lambda values: 2 * values),)
     )
-    batch = Batch(ClockSource.NTP, [Series(NAME, [10, 20], 0, [3, 99])])
+    batch = batch_of(Series(NAME, [10, 20], 0, [3, 99]))
 
     found = join(with_derived(check(resolve(batch, {NAME: ref}), batch.clock, received_at=0)))
 
@@ -116,14 +137,14 @@ def test_a_history_of_a_lifetime_is_taken_and_absurd_instants_are_not():
 
 
 def test_a_name_not_announced_must_wait():
-    batch = Batch(ClockSource.NTP, [Series(NAME, [10], 0, [1])])
+    batch = batch_of(Series(NAME, [10], 0, [1]))
 
     with pytest.raises(UnannouncedError, match=f"announced '{NAME}' yet"):
         resolve(batch, {})
 
 
 def test_a_derived_name_is_refused():
-    batch = Batch(ClockSource.NTP, [Series(NAME, [10], 0, [1])])
+    batch = batch_of(Series(NAME, [10], 0, [1]))
     ref = SeriesRef(1, is_derived=True, span=None, derived=())
 
     with pytest.raises(ContractError, match="derived by the server"):

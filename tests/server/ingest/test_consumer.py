@@ -61,7 +61,7 @@ def test_what_was_not_acknowledged_comes_again_and_what_was_does_not(
     wait_until(lambda: consumer.is_connected)
     gateway.send(station.message(STATUS, b"one"), station.message(STATUS, b"two"))
     wait_until(lambda: len(got) == 2)
-    consumer.acknowledge(got[0].delivery)
+    consumer.acknowledge([got[0].delivery])
     gateway.send(station.message(STATUS, b"three"))
     wait_until(lambda: len(got) == 3)
     consumer.stop()
@@ -81,7 +81,7 @@ def test_a_delivery_of_an_earlier_connection_is_not_acknowledged(
     wait_until(lambda: got)
     stale = Delivery(got[0].delivery.connection - 1, got[0].delivery.packet_id)
 
-    consumer.acknowledge(stale)
+    consumer.acknowledge([stale])
     consumer.stop()
 
     _, again = consume()
@@ -168,7 +168,7 @@ def test_what_a_kept_session_delivers_before_the_subscription_stands_is_acknowle
     consumer, got = consume(port=scripted_broker([b"\x20\x02\x01\x00" + PUBLISH_7]))
     wait_until(lambda: got)
 
-    consumer.acknowledge(got[0].delivery)
+    consumer.acknowledge([got[0].delivery])
 
     wait_until(lambda: PUBACK_7 in b"".join(heard))
     assert not consumer.is_connected  # no SUBACK yet
@@ -182,10 +182,10 @@ def test_a_delivery_of_a_connection_that_ended_is_not_acknowledged(
     consumer, got = consume(port=scripted_broker([bye]))
     wait_until(lambda: got)
     ended = threading.Event()
-    consumer._client.ack = lambda *_: ended.set()
+    consumer._client.acknowledge = lambda ids: ids and ended.set()
     wait_until(lambda: not consumer._client.is_connected())
 
-    consumer.acknowledge(got[0].delivery)
+    consumer.acknowledge([got[0].delivery])
 
     assert not ended.is_set()
 
@@ -212,3 +212,26 @@ def test_a_broker_that_knows_no_session_of_ours_is_noted_once(consume, mosquitto
     news.append(second.take_new_session())
 
     assert news == [True, False, False, True]
+
+
+def test_messages_arrive_whole_however_they_are_cut(consume, wait_until):
+    """What was read at once may end anywhere in a packet."""
+    stream = b"\x20\x02\x01\x00" + PUBLISH_7 * 3
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        _, got = consume(port=listener.getsockname()[1])
+        with listener.accept()[0] as client:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for at in range(len(stream)):
+                client.sendall(stream[at : at + 1])
+            wait_until(lambda: len(got) == 3)
+
+    assert {one.payload for one in got} == {b"hi"}
+
+
+def test_many_acknowledgements_go_out_as_one(consume, scripted_broker, heard, wait_until):
+    consumer, got = consume(port=scripted_broker([b"\x20\x02\x01\x00" + PUBLISH_7 * 3]))
+    wait_until(lambda: len(got) == 3)
+
+    consumer.acknowledge([one.delivery for one in got])
+
+    wait_until(lambda: any(PUBACK_7 * 3 in one for one in heard))

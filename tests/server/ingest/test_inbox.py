@@ -18,7 +18,7 @@ def message(gateway, number, size=0):
 
 
 def inbox_of(*messages):
-    inbox = Inbox(1000)
+    inbox = Inbox(10_000_000)
     for one in messages:
         assert inbox.put(one, 0)
     return inbox
@@ -106,7 +106,44 @@ def test_journalled_batches_go_before_what_waits_of_their_gateway_and_take_no_ro
     assert inbox.put(first, 0)
     freed = [WaitingBatch(number, "gw-a") for number in range(3)]
 
-    inbox.put_first("gw-a", freed)
+    inbox.put_first(freed)
 
     assert len(inbox) == 1
     assert inbox.take(10, 0) == [*freed, first]
+
+
+def test_room_is_counted_in_bytes():
+    """A few large messages fill it as many small ones do."""
+    inbox = Inbox(10_000)
+
+    assert inbox.put(message("gw-a", 1, 8_000), 0)
+    assert not inbox.put(message("gw-a", 2, 8_000), 0)
+    assert inbox.put(message("gw-a", 3, 10), 0)
+
+
+def test_a_message_larger_than_all_room_is_taken_when_nothing_else_waits():
+    inbox = Inbox(100)
+
+    assert inbox.put(message("gw-a", 1, 5_000), 0)
+    assert not inbox.put(message("gw-a", 2), 0)
+
+
+def test_messages_that_were_put_back_come_first_and_in_their_order():
+    sent = [message("gw-a", number) for number in range(4)]
+    inbox = inbox_of(*sent)
+    taken = inbox.take(2, 0)
+
+    inbox.put_first(taken)
+
+    assert len(inbox) == 4
+    assert inbox.take(4, 0) == sent
+
+
+def test_who_waits_is_woken_when_it_is_enough():
+    inbox = Inbox(1)
+    enough = threading.Event()
+    threading.Timer(0.05, lambda: (enough.set(), inbox.wake())).start()
+    began_s = time.monotonic()
+
+    assert inbox.take(5, 10, enough.is_set) == []
+    assert time.monotonic() - began_s < 5

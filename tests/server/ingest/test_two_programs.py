@@ -8,6 +8,7 @@ from sqlalchemy import select
 from server.db.engine import writing
 from server.db.locks import lock_gateways
 from server.db.tables import journal, ledger_range
+from server.ingest.bulk import names
 from server.ingest.pipeline import Pipeline, Turn
 from server.ingest.worker import Backoff, Worker
 from server.store.engines import store_for
@@ -25,7 +26,7 @@ class SilentWire:
     def take_new_session(self):
         return False
 
-    def acknowledge(self, delivery):
+    def acknowledge(self, deliveries):
         pass
 
     def publish(self, topic, payload):
@@ -122,10 +123,8 @@ def test_a_name_that_nobody_announced_is_looked_up_once_a_transaction(
     take = take_on_sqlite
     take(station.announce(), station.readings(1, ["2000"]))
     read = []
-    load = Pipeline._named.__globals__["load_series"]
-    monkeypatch.setattr(
-        "server.ingest.pipeline.load_series", lambda *given: read.append(given) or load(*given)
-    )
+    load = names.load_series
+    monkeypatch.setattr(names, "load_series", lambda *given: read.append(given) or load(*given))
     take(*(station.readings(seq, ["1"], name="dune-1/soil-10cm/soil_ec") for seq in range(2, 20)))
 
     assert len(read) == 1

@@ -5,7 +5,7 @@ import threading
 import pytest
 import structlog
 
-from server.ingest.bulk.bundle import Bundle
+from server.ingest.bulk import group
 from server.ingest.events import Delivery
 from server.ingest.pipeline import Pipeline
 from server.ingest.worker import Backoff, Worker
@@ -27,8 +27,9 @@ class RecordedWire:
     def take_new_session(self):
         return False
 
-    def acknowledge(self, delivery):
-        self.said.append(("acknowledge", delivery.packet_id, self.look()))
+    def acknowledge(self, deliveries):
+        for one in deliveries:
+            self.said.append(("acknowledge", one.packet_id, self.look()))
 
     def publish(self, topic, payload):
         self.said.append(("publish", topic, self.look()))
@@ -94,9 +95,9 @@ def test_batches_that_waited_keep_no_other_gateway_waiting(
     live = sent(station.message("saxaul/1/kubuqi-control/status", b'{"state": "online"}'), 3)
 
     class Busy(RecordedWire):
-        def acknowledge(self, delivery):
-            super().acknowledge(delivery)
-            if delivery.packet_id == 1:
+        def acknowledge(self, deliveries):
+            super().acknowledge(deliveries)
+            if [one.packet_id for one in deliveries] == [1]:
                 worker.offer(own)
                 worker.offer(live)
 
@@ -123,7 +124,7 @@ def test_a_message_that_cannot_even_be_journalled_is_dropped_and_the_next_is_tak
 
     taken = Pipeline._take
     monkeypatch.setattr(Pipeline, "_take", refuse)
-    monkeypatch.setattr(Bundle, "add", lambda _bundle, _message: False)  # each by itself
+    monkeypatch.setattr(group, "prepare", lambda *_: None)  # each by itself
     wire = RecordedWire()
     for packet_id, message in enumerate(
         [station.announce(), station.readings(1, ["1"]), station.readings(2, ["2000"])], start=1
@@ -159,7 +160,7 @@ def test_a_worker_that_cannot_go_on_says_so(worker, station, wait_until):
     """Its thread does not end unseen while the server looks well."""
 
     class Broken(RecordedWire):
-        def acknowledge(self, delivery):
+        def acknowledge(self, deliveries):
             raise ZeroDivisionError("boom")
 
     worker.offer(sent(station.announce(), 1))

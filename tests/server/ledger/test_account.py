@@ -1,9 +1,11 @@
 """The account of a gateway, read from both databases."""
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import delete, event, update
 
 from server.db.engine import writing
+from server.db.tables import gateway, observation
+from server.hypertable import horizon
 from server.ledger import book
 from server.ledger import series as reading
 from server.ledger.account import read_account, read_gateways
@@ -46,6 +48,19 @@ def test_each_gap_of_a_series_has_its_cause(account_of):
     soil = account.series[1]
     assert (soil.expected, soil.values, soil.completeness) == (35, 22, 62.85)
     assert [gap.reason for gap in soil.gaps] == ["", "timeout"]
+
+
+def test_what_retention_has_removed_is_no_gap(account_of, filled):
+    """Of a series that was silent ever since, nothing tells whether it was before."""
+    with writing(filled) as connection:
+        connection.execute(update(gateway).values(first_seen_at=NOW - 20 * HOUR))
+        connection.execute(delete(observation))
+        horizon.advance(connection, horizon.Level.RAW, START + 25 * MINUTE)
+
+    begins = {gap.from_ms for one in account_of().series for gap in one.gaps}
+
+    assert begins
+    assert min(begins) >= START + 25 * MINUTE
 
 
 def test_derived_series_are_left_out(account_of):

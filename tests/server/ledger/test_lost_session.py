@@ -17,13 +17,14 @@ SOON_S = 5.0
 
 @pytest.fixture
 def serve(sqlite_engine):
-    """Start and stop servers; those that still run are stopped after the test."""
+    """Start servers that hear what is published; those that still run are stopped after the test."""
     running = []
 
     def start(port):
         service = IngestService(sqlite_engine, BrokerAddress("127.0.0.1", port), lambda _: None)
         service.start()
         running.append(service)
+        until(lambda: service.health().connected)
         return service
 
     yield start
@@ -82,8 +83,7 @@ def test_what_was_published_into_the_void_arrives_soon(field, serve, mosquitto, 
     until(lambda: sorted(spy.seqs()) == [2, 3, 4])
     time.sleep(0.5)  # the acknowledgements are with the gateway
 
-    server = serve(mosquitto.port)
-    until(lambda: server.health().connected)
+    serve(mosquitto.port)
     began_s = time.monotonic()
     until(lambda: values() == [1, 2, 3, 4] and not field.unconfirmed, 2 * SOON_S)
 
@@ -101,8 +101,7 @@ def test_a_gateway_that_is_back_after_the_server_sends_all_by_itself(
     field.cut_off()
     field.measure(2, 3)
     wipe(mosquitto)
-    server = serve(mosquitto.port)
-    until(lambda: server.health().connected)
+    serve(mosquitto.port)
 
     field.connect()
     until(lambda: values() == [1, 2, 3] and not field.unconfirmed, SOON_S)
@@ -123,8 +122,7 @@ def test_a_session_that_was_kept_calls_nobody(field, serve, mosquitto, spy_on, v
     field.measure(2)
     until(lambda: spy.seqs() == [2])
 
-    server = serve(mosquitto.port)
-    until(lambda: server.health().connected)
+    serve(mosquitto.port)
     field.measure(3)
     until(lambda: values() == [1, 2, 3] and not field.unconfirmed, timeout_s=60)
 

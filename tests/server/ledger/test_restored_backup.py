@@ -27,6 +27,7 @@ def server(engine, mosquitto):
     broker = BrokerAddress("127.0.0.1", mosquitto.port)
     service = IngestService(engine, broker, lambda _rows: None)
     service.start()
+    until(lambda: service.health().connected)
     yield service
     service.stop()
 

@@ -137,7 +137,7 @@ def test_a_client_that_leaves_is_forgotten(api):
         events.next()
         assert api.hub.subscribers == 1
 
-    assert wait_until(lambda: api.hub.subscribers == 0, timeout_s=10)
+    assert wait_until(lambda: api.hub.subscribers == 0, timeout_s=30)
 
 
 def test_a_stopping_server_ends_the_streams_at_once(api):

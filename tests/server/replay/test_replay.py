@@ -6,10 +6,12 @@ from hashlib import sha256
 
 import msgspec
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from server.db import tables as t
+from server.db.engine import writing
 from server.derive import transforms
+from server.hypertable import horizon
 from server.replay.decoding import make
 from server.replay.selection import Span, windows
 from wire import topics
@@ -360,3 +362,23 @@ def test_what_cannot_be_used_is_counted_once_however_long_it_lasts(server, stati
     monkeypatch.setattr("server.replay.selection.windows", partial(windows, limit=1))
 
     assert server.replay().kept.total() == 1
+
+
+def test_what_retention_has_removed_is_not_brought_back(server, station):
+    """Nor what came late for it: the journal has it, but its rollups can no longer be computed."""
+    server.take(
+        station.announce(),
+        station.batch(1, {"vwc_raw": ["2500", "2501", "2502"]}),
+        station.batch(2, {"vwc_raw": ["2503"]}, at=9),
+        station.message(topics.batch(GATEWAY, "a1b2c3d4", 3), b"no batch"),
+    )
+    with writing(server.engine) as connection:
+        connection.execute(delete(t.observation))
+        horizon.advance(connection, horizon.Level.DOOR, 2 * MINUTE_MS)
+
+    tally = server.replay()
+
+    assert sorted(server.values("vwc_raw").values()) == [2502.0, 2503.0]
+    assert tally.removed == 0
+    with server.engine.connect() as connection:
+        assert horizon.read_late(connection) == 0

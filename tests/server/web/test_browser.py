@@ -43,6 +43,11 @@ LINE_AT = """(share) => {
   }
   return false;
 }"""
+# The same for the band, which is translucent.
+BAND_AT = LINE_AT.replace(
+    "if (red < 90 && green > 80 && green < 120 && blue < 90 && opaque > 200) return true;",
+    "if (green > red && green > blue && opaque > 40 && opaque < 80) return true;",
+)
 VWC = "dune-1/soil-10cm/vwc"
 
 
@@ -235,6 +240,20 @@ def test_the_range_of_a_plot_can_be_changed_and_the_keyboard_closes_it(open_page
 
     expect(page.locator("#plot")).to_be_hidden()
     expect(tile(page, site, VWC)).to_be_focused()
+
+
+def test_a_year_is_drawn_as_a_line_in_the_band_of_lowest_and_highest(open_page, site):
+    history(site.engine, site.ids[VWC], NOW, hours=24 * 300, step_ms=1_800_000)
+    page = open_page()
+    tile(page, site, VWC).click()
+    page.get_by_text("1 year").click()
+
+    expect(page.locator("#plot-sentence")).to_contain_text("by the day, from 9.0 % vol to 15.0")
+    page.wait_for_function(LINE_AT, arg=0.5)
+    page.wait_for_function(BAND_AT, arg=0.5)
+    assert not page.evaluate(BAND_AT, 0.05)  # before the first reading
+    page.locator("#plot-area .u-over").hover()
+    expect(page.locator("#plot-readout")).to_contain_text(re.compile(r"from 9\.\d .*to 1\d\.\d"))
 
 
 def test_the_pointer_reads_a_value_and_its_instant_off_the_plot(open_page, site):

@@ -11,6 +11,7 @@ from server.catalog.resolve import DerivedRef, SeriesRef
 from server.derive.transforms import teros12_mineral
 from server.ingest.arrays import judge, resolve
 from server.ingest.bulk.merged import Decoded, judge_all
+from server.ingest.bulk.names import Directory
 from server.quality.sentinels import NoValue
 from wire.batch import Sample, decode, encode
 from wire.messages import ClockSource
@@ -64,7 +65,7 @@ def decoded(clock, series, minute):
     rows = {name: [sample(*one) for one in values] for name, values in series.items()}
     batch = decode(encode(clock, rows))
     received_at = NOW_MS + minute * 60_000
-    return Decoded(batch, [REFS[one.name] for one in batch.series], received_at)
+    return Decoded(batch, Directory(REFS).resolve(batch.names), received_at)
 
 
 def by_series(columns):

@@ -1,15 +1,19 @@
 """A bundle leaves in the database what its batches leave one by one, whatever is among them."""
 
 import structlog
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, event, select
 
 from server.db import tables as t
 from server.db.engine import writing
+from server.ingest.bulk import group as group_module
 from server.ingest.bulk import taking
-from server.ingest.events import Status, Turn, WaitingBatch
+from server.ingest.bulk.group import Gathering, group_of
+from server.ingest.events import Message, Status, Turn, WaitingBatch
+from wire import messages as wire_messages
 from wire import topics
+from wire.quality import Flag
 
 NOW_MS = 1_767_225_600_000
 GATEWAY = "kubuqi-dune"
@@ -45,17 +49,25 @@ def one_by_one(take, stream):
 
 
 def in_bundles(take, stream):
-    """As the worker does: plain batches together, what is not plain ends a bundle."""
+    """As the worker does: plain batches together, all else behind them; each stage ahead of its turn."""
     left = list(stream)
     while left:
-        with writing(take.engine) as connection:
-            turn = Turn(connection, NOW_MS, alone=False)
-            bundle = take.pipeline.bundle(turn)
-            while left and bundle.add(left[0]):
-                left.pop(0)
-            take.pipeline.process_all(turn, bundle)
-        if left:
-            one_by_one(take, [left.pop(0)])
+        gathering = Gathering(take.pipeline.names, limit=1_600)
+        while left and not gathering.is_full:
+            one = left.pop(0)
+            gathering.add(one)
+            if isinstance(one, Message) and one.topic == topics.inventory(GATEWAY):
+                break  # what it sets free comes next, as it does one by one
+        freed = [one for outcome in taken(take, gathering.close()) for one in outcome.waiting]
+        left = [*(WaitingBatch(one, GATEWAY) for one in freed), *left]
+
+
+def taken(take, group):
+    """Take a group in, as the worker does."""
+    with writing(take.engine) as connection:
+        turn = Turn(connection, NOW_MS, alone=False)
+        outcomes = take.pipeline.process_all(turn, group.ready) if group.ready else []
+        return outcomes + [take.pipeline.process(turn, one) for one in group.singles]
 
 
 def clear(take):
@@ -87,7 +99,10 @@ def told(take):
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    phases=[Phase.explicit, Phase.generate],
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(stream=streams)
 def test_bundled_or_not_the_database_is_the_same(take, station, stream):
@@ -103,9 +118,10 @@ def test_bundled_or_not_the_database_is_the_same(take, station, stream):
 
 
 def bundled(take, turn, stream):
-    bundle = take.pipeline.bundle(turn)
-    assert all(bundle.add(one) for one in stream)
-    return take.pipeline.process_all(turn, bundle)
+    take.pipeline.names.load(turn, GATEWAY)
+    group = group_of(stream, take.pipeline.names)
+    assert not group.singles
+    return take.pipeline.process_all(turn, group.ready)
 
 
 def test_a_bundle_takes_the_same_number_of_statements_however_many_batches(take, station):
@@ -134,7 +150,7 @@ def test_what_the_database_refuses_is_taken_one_by_one(take, station, monkeypatc
         raise ZeroDivisionError("boom")
 
     take(station.announce())
-    monkeypatch.setattr(taking, "judge_all", fail)
+    monkeypatch.setattr(taking, "record_all", fail)
     with structlog.testing.capture_logs() as logs, writing(take.engine) as connection:
         turn = Turn(connection, NOW_MS, alone=False)
         outcomes = bundled(take, turn, [station.readings(1, ["1"]), station.readings(2, ["2"])])
@@ -157,12 +173,62 @@ def test_a_batch_that_the_journal_has_forgotten_is_not_stored_twice(take, statio
 
 
 def test_numbers_far_apart_are_not_bundled(take_on_sqlite, station):
-    take_on_sqlite(station.announce())
-    with writing(take_on_sqlite.engine) as connection:
-        bundle = take_on_sqlite.pipeline.bundle(Turn(connection, NOW_MS, alone=False))
+    take_on_sqlite(station.announce(), station.readings(9, ["1"]))
+    near = [station.readings(5, ["1"]), station.readings(6, ["1"])]
+    apart = [station.readings(5, ["1"]), station.readings(1_000_000, ["1"])]
 
-        assert bundle.add(station.readings(5, ["1"]))
-        assert not bundle.add(station.readings(5, ["1"]))
-        assert not bundle.add(station.readings(1_000_000, ["1"]))
-        assert bundle.add(station.readings(6, ["1"]))
-        assert not bundle.add(station.message(topics.status(GATEWAY), b"{}"))
+    group = group_of([*near, *apart], take_on_sqlite.pipeline.names)
+
+    assert [one.message for one in group.ready.prepared] == near
+    assert group.singles == apart
+
+
+def test_a_gateway_keeps_its_order_behind_what_is_not_plain(take_on_sqlite, station):
+    """From its status on all is taken one by one; another gateway's batches are bundled."""
+    take_on_sqlite(station.announce(), station.readings(9, ["1"]))
+    first, second = station.readings(1, ["1"]), station.readings(2, ["1"])
+    status = station.message(topics.status(GATEWAY), b"{}")
+    later = station.readings(3, ["1"])
+
+    group = group_of([first, second, status, later], take_on_sqlite.pipeline.names)
+
+    assert [one.message for one in group.ready.prepared] == [first, second]
+    assert group.singles == [status, later]
+
+
+def test_a_fault_in_reading_a_message_holds_up_no_other(take_on_sqlite, station, monkeypatch):
+    """It goes by itself, where it is refused with the reason."""
+    take_on_sqlite(station.announce(), station.readings(9, ["1"]))
+    stream = [station.readings(seq, ["1"]) for seq in (1, 2, 3)]
+    read = group_module.prepare
+
+    def fail(message, names):
+        if message is stream[1]:
+            raise ZeroDivisionError("boom")
+        return read(message, names)
+
+    monkeypatch.setattr(group_module, "prepare", fail)
+    with structlog.testing.capture_logs() as logs:
+        group = group_of(stream[:2], take_on_sqlite.pipeline.names)
+
+    assert group.works == stream[:2]
+    assert [entry["event"] for entry in logs] == [group_module.PREPARING_FAILED]
+
+
+def test_names_that_changed_since_a_bundle_was_prepared_are_looked_up_again(take, station):
+    """An inventory came in between, by us or another program: its instrument measures otherwise."""
+    take(station.announce(), station.readings(9, ["1"]))
+    stream = [
+        station.readings(seq, ["70"], name=TEMPERATURE, at_ms=NOW_MS - 1000 * seq) for seq in (1, 2)
+    ]
+    group = group_of(stream, take.pipeline.names)
+    model = wire_messages.SensorInfo(
+        id="soil-10cm", thing="dune-1", model="RS485 soil probe ECTH (0x0000 family)"
+    )
+    type(take)(take.engine)(station.announce(station.inventory(sensors=[model])), now_ms=NOW_MS + 1)
+
+    assert [one.status for one in taken(take, group)] == ["stored", "stored"]
+
+    assert [flag for _, _, flag in take.rows(TEMPERATURE)] == [
+        Flag.PASS
+    ] * 2  # a TEROS 12 ends at 60

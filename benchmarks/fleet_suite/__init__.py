@@ -1,0 +1,1 @@
+"""How large a fleet of gateways one machine serves: the parts of `bin/bench fleet`."""

@@ -1,0 +1,201 @@
+"""How long readers wait for plots and newest values, beside aggregating all rows of a year.
+
+A year of a thousand series is asked of a running server, undisturbed and while gateways send.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from benchmarks.chaos_suite.rig import program
+from benchmarks.ingest_suite.databases import now_ms, serving
+from benchmarks.ingest_suite.rig import running
+from benchmarks.ingest_suite.station import CHANNELS, MINUTE_MS, Load, gateway_names
+from benchmarks.query_suite.asking import Asker, time_bucket_ms
+from benchmarks.query_suite.figures import Times, broken_limits, figures
+from benchmarks.query_suite.pacing import Pace, sending
+from benchmarks.query_suite.past import HOUR_MS, SERIES_A_STATION, Past, make
+from deploy.children import Child
+from deploy.demo.page import Page
+from deploy.demo.plan import Layout, ServerPlan, server_text
+from deploy.errors import SetupError
+from deploy.ports import free_port, wait_until
+
+NAME = "query"
+PROGRAM = f"bin/bench {NAME}"
+HELD, NOT_HELD, MEND, INTERRUPTED = 0, 1, 2, 130
+_READY_S = 60.0
+_LOAD_S = 120.0
+
+_EPILOG = """\
+Server time is what the server says in Server-Timing: from the request until the answer begins to go
+out, written and compressed as a browser takes it. year_plot: a year of one series at a value a
+minute (525,600 of them), at 2,000 points; ten_series: thirty days of ten such series, at other
+instants each time; latest_10k: the newest value of 10,000 datastreams. Of each p95 is told. The
+server that is asked is `saxaul-server run --role api`; beside it one takes in hour batches at
+--ingest-rps, half of what bin/bench ingest asks for, and rolls up what comes in.
+under_ingest_factor: p95 then by p95 undisturbed, of the kind of question that suffers most.
+time_bucket_ms: the same plot of a year, aggregated from its rows in the database (median).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much: the past, the gateways that send meanwhile and how fast, questions of each kind.
+
+    They have something to send for `load_s`.
+    """
+
+    past: Past
+    gateways: int
+    ingest_rps: float
+    requests: int
+    load_s: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; 0 when every limit was kept, 1 when not, 2 for what a person can mend.
+
+    130 when interrupted: then there are no figures.
+    """
+    options = _parse(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        told = figures(_measure(options.database_url, _scale(options)))
+    except SetupError as error:
+        _say(f"{PROGRAM}: {error}")
+        return MEND
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    broken = broken_limits(told)
+    for one in broken:
+        _say(f"NOT HELD: {one}")
+    if options.json:
+        print(json.dumps({"name": NAME, "figures": told, "held": not broken}))
+    else:
+        print(" ".join(f"{key} {value:g}" for key, value in told.items()))
+    return NOT_HELD if broken else HELD
+
+
+def _scale(options: argparse.Namespace) -> Scale:
+    end_ms = now_ms() // HOUR_MS * HOUR_MS
+    if options.quick:
+        return Scale(Past(20, 10, 2, 2, end_ms), 2, 6000, 8, 15)
+    past = Past(1000, 20, 365, 300, end_ms)
+    return Scale(past, 200, options.ingest_rps, options.requests, _LOAD_S)
+
+
+def _measure(database_url: str | None, scale: Scale) -> Times:
+    with (
+        tempfile.TemporaryDirectory(prefix="saxaul-query-") as name,
+        serving(database_url) as databases,
+        databases.fresh() as url,
+    ):
+        folder = Path(name)
+        dense = make(url, scale.past, _say)[: scale.past.dense]
+        with running(url, folder / "ingest") as rig, _answering(rig.port, url, folder) as address:
+            gateways = gateway_names(scale.gateways)
+            rig.announce(gateways)
+            _expect_series(url, (scale.past.stations + scale.gateways) * SERIES_A_STATION)
+            asker = Asker(address, scale.past, dense, scale.requests)
+            asker.require_right()
+            quiet = asker.times_ms()
+            peer = time_bucket_ms(url, scale.past, dense, max(5, scale.requests // 5))
+            load = _load(gateways, scale)
+            with sending(Pace(load, rig.port, scale.ingest_rps)) as sent:
+                loaded = asker.times_ms()
+            _say(f"meanwhile {sent.rate:,.0f} readings/s were stored")
+    return Times(quiet, loaded, peer, sent.rate, scale.ingest_rps)
+
+
+def _expect_series(url: str, wanted: int) -> None:
+    """Wait until the server knows all that were announced."""
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def known() -> bool:
+            row = connection.execute("SELECT count(*) FROM datastream").fetchone()
+            return row is not None and row[0] == wanted
+
+        if not wait_until(known, _READY_S, 0.2):
+            raise SetupError(f"the server does not know the {wanted} series that were announced")
+
+
+def _load(gateways: Sequence[str], scale: Scale) -> Load:
+    """Plan more hour batches than can be sent while it is asked; the last one ends now."""
+    batches = int(scale.ingest_rps * scale.load_s / (len(gateways) * len(CHANNELS) * 60)) + 2
+    return Load("querying", gateways, scale.past.end_ms - batches * 60 * MINUTE_MS, 60, batches)
+
+
+@contextmanager
+def _answering(mqtt_port: int, url: str, folder: Path) -> Iterator[str]:
+    """Start the server that is asked; gives its address."""
+    page, layout = Page(free_port()), Layout(folder / "asked")
+    layout.folder.mkdir()
+    plan = ServerPlan(page.port, mqtt_port, embedded=False)
+    layout.server.write_text(server_text(plan, layout), encoding="utf-8")
+    command = [program("saxaul-server"), "run", "--config", str(layout.server), "--role", "api"]
+    environment = {"SAXAUL_DATABASE_URL": url}
+    server = Child("asked", command, layout.log("asked"), environment=environment)
+    server.start()
+    try:
+        if not wait_until(lambda: page.is_ready() or not server.is_running, _READY_S) or (
+            not server.is_running
+        ):
+            raise SetupError(f"the server did not start: {server.tail(5)}")
+        yield f"http://127.0.0.1:{page.port}"
+    finally:
+        server.stop()
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Measure how long readers wait for an answer.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--json", action="store_true", help="print one JSON line on standard output")
+    add(
+        "--requests",
+        type=_count,
+        default=200,
+        metavar="N",
+        help="questions of each kind (default: %(default)s)",
+    )
+    add(
+        "--ingest-rps",
+        type=_count,
+        default=125_000,
+        metavar="N",
+        help="readings a second that come in meanwhile (default: %(default)s)",
+    )
+    add(
+        "--database-url",
+        metavar="URL",
+        help="another PostgreSQL, on which databases may be created (default: one of our own)",
+    )
+    add("--quick", action="store_true", help="only show that it works: the figures mean nothing")
+    return parser.parse_args(arguments)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number: at least 1")
+    return int(text)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The newest observation of every datastream, told fast however many there are."""

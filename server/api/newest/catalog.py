@@ -1,0 +1,67 @@
+"""What is told of each datastream beside its newest value, kept written until the catalog changes.
+
+On PostgreSQL a change is seen by the transactions that wrote the rows (`xmin`), whoever made it.
+SQLite tells no such thing: there the catalog is read for each answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from sqlalchemy import Connection, text
+
+from server.api import queries
+from server.store.port import Int32s
+
+_TABLES = ("datastream", "thing", "site", "observed_property", "deployment", "sensor")
+_ONE = "(SELECT ROW(count(*), sum(hashint8(xmin::text::bigint)))::text FROM {})"
+_VERSION = text("SELECT " + ", ".join(map(_ONE.format, _TABLES)))
+
+Version = Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WrittenCatalog:
+    """Datastreams by ascending id: the beginning of each one's JSON object, and its site."""
+
+    version: Version
+    datastream_id: Int32s
+    beginnings: Sequence[bytes]
+    sites: Sequence[str]
+
+
+class CatalogKeeper:
+    """Keeps the catalog written; for many threads."""
+
+    def __init__(self) -> None:
+        self._kept: WrittenCatalog | None = None
+
+    def read(self, connection: Connection) -> WrittenCatalog:
+        """Give the catalog as this transaction sees it."""
+        version = _version(connection)
+        kept = self._kept
+        if kept is None or version is None or kept.version != version:
+            kept = self._kept = _write(connection, version)
+        return kept
+
+
+def _version(connection: Connection) -> Version:
+    if connection.dialect.name != "postgresql":
+        return None
+    return tuple(connection.execute(_VERSION).one())
+
+
+def _write(connection: Connection, version: Version) -> WrittenCatalog:
+    rows = queries.datastream_rows(connection)
+    return WrittenCatalog(
+        version,
+        np.array([row["id"] for row in rows], dtype=np.int32),
+        [_beginning(row) for row in rows],
+        [row["site"] for row in rows],
+    )
+
+
+def _beginning(row: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(row)[:-1]

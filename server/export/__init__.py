@@ -1,0 +1,1 @@
+"""Writes a site's observations and what they mean into a folder of files for other programs."""

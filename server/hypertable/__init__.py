@@ -1,0 +1,1 @@
+"""How observations lie in the database in the long run: chunks, columnstore, retention."""

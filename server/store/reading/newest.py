@@ -1,0 +1,51 @@
+"""The newest observations as arrays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from server.db.tables import latest
+from server.store.port import Floats, Int32s, Int64s
+from server.store.reading.binary import Fields, columns_of, fetch
+
+_FIELDS: Fields = (
+    ("datastream_id", "int"),
+    ("time", "time"),
+    ("value", "double"),
+    ("quality", "int"),
+    ("received_at", "time"),
+)
+_QUERY = "SELECT datastream_id, time, COALESCE(value, 'NaN'), quality, received_at FROM latest"
+_SQLITE_QUERY = "SELECT datastream_id, time, value, quality, received_at FROM latest"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Newest:
+    """The newest observation of each datastream that has one, by ascending id.
+
+    A missing value is NaN; `reasons` says why, by datastream.
+    """
+
+    datastream_id: Int32s
+    time_ms: Int64s
+    value: Floats
+    quality: Int32s
+    received_ms: Int64s
+    reasons: Mapping[int, str]
+
+
+def read_newest(connection: Connection) -> Newest:
+    """Read all of them."""
+    if connection.dialect.name == "postgresql":
+        columns = fetch(connection, _QUERY, [], _FIELDS)
+    else:
+        rows = [tuple(row) for row in connection.exec_driver_sql(_SQLITE_QUERY)]
+        columns = columns_of(rows, _FIELDS)
+    column = latest.c
+    told = select(column.datastream_id, column.reason).where(column.reason != "")
+    reasons = {row.datastream_id: row.reason for row in connection.execute(told)}
+    order = np.argsort(columns["datastream_id"], kind="stable")
+    id_, time, value, quality, received = (columns[name][order] for name, _ in _FIELDS)
+    return Newest(id_, time, value, quality, received, reasons)

@@ -1,0 +1,117 @@
+"""Rollups of many series at once, and how far back they are computed anew."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from server.db.tables import retention_horizon
+from server.rollup.marks import Level
+from server.rollup.statistics import Summary, direction_of
+from server.store.port import Floats, Int32s, Int64s
+from server.store.reading.binary import INSTANT, Fields, columns_of, fetch
+from server.store.reading.buckets import Buckets
+
+_KEYS: Fields = (("datastream_id", "int"), ("start", "time"), ("n", "int"), ("n_good", "int"))
+_SCALARS = ("min", "max", "sum", "last")
+_DIRECTIONS = ("x", "y", "last")
+_QUERY = """
+SELECT {columns} FROM rollup_{level}
+WHERE datastream_id = ANY(%s::integer[]) AND start >= {instant} AND start < {instant}
+"""
+_SQLITE_QUERY = (
+    "SELECT {columns} FROM rollup_{level} "
+    "WHERE datastream_id = ? AND start >= ? AND start < ? ORDER BY start"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which rollups: of some series, with from_ms <= start < to_ms; `directions` are some of them.
+
+    The mean is not read: it follows from the sums.
+    """
+
+    level: Level
+    datastream_ids: Sequence[int]
+    directions: frozenset[int]
+    from_ms: int
+    to_ms: int
+
+    @property
+    def fields(self) -> Fields:
+        """Name the columns that are needed."""
+        scalars = () if self.directions.issuperset(self.datastream_ids) else _SCALARS
+        directions = _DIRECTIONS if self.directions else ()
+        names = dict.fromkeys((*scalars, *directions))
+        return (*_KEYS, *((name, "double") for name in names))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rollups:
+    """Rows of a rollup table by series and, within one, by start."""
+
+    datastream_id: Int32s
+    start_ms: Int64s
+    n: Int32s
+    n_good: Int32s
+    statistics: Mapping[str, Floats]
+
+    def of(self, datastream_id: int, *, is_direction: bool) -> Buckets:
+        """Give those of one series."""
+        first, end = np.searchsorted(self.datastream_id, [datastream_id, datastream_id + 1])
+        own = slice(int(first), int(end))
+        none = np.full(own.stop - own.start, np.nan)
+        columns = {name: column[own] for name, column in self.statistics.items()}
+        n_good = self.n_good[own]
+        low, high, total, last, x, y = (
+            columns.get(name, none) for name in ("min", "max", "sum", "last", "x", "y")
+        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = direction_of(x, y, n_good) if is_direction else total / n_good
+        return Buckets(
+            self.start_ms[own],
+            Summary(self.n[own], n_good, mean, low, high, total, last, x, y),
+        )
+
+
+def read_rollups(connection: Connection, part: Part) -> Rollups:
+    """Read what is kept, out of date or not."""
+    if connection.dialect.name == "postgresql":
+        columns = ", ".join(
+            f"COALESCE({name}, 'NaN')" if kind == "double" else name for name, kind in part.fields
+        )
+        query = _QUERY.format(columns=columns, level=part.level.value, instant=INSTANT.format("%s"))
+        parameters = [list(part.datastream_ids), part.from_ms, part.to_ms]
+        found = fetch(connection, query, parameters, part.fields)
+    else:
+        names = ", ".join(name for name, _ in part.fields)
+        query = _SQLITE_QUERY.format(columns=names, level=part.level.value)
+        rows = [
+            tuple(row)
+            for one in part.datastream_ids
+            for row in connection.exec_driver_sql(query, (one, part.from_ms, part.to_ms))
+        ]
+        found = columns_of(rows, part.fields)
+    order = np.lexsort((found["start"], found["datastream_id"]))
+    id_, start, n, n_good = (found.pop(name)[order] for name, _ in _KEYS)
+    statistics = {name: column[order] for name, column in found.items()}
+    return Rollups(id_, start, n, n_good, statistics)
+
+
+@dataclass(frozen=True, slots=True)
+class Horizons:
+    """Before which instants (ms) observations and hours are gone, or going; 0: all are kept."""
+
+    raw_ms: int
+    hour_ms: int
+
+
+def read_horizons(connection: Connection) -> Horizons:
+    """Read how far back each level reaches."""
+    column = retention_horizon.c
+    found = {
+        row.level: row.before for row in connection.execute(select(column.level, column.before))
+    }
+    return Horizons(found.get("raw", 0), found.get("hour", 0))

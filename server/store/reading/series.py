@@ -1,0 +1,180 @@
+"""Hourly and daily statistics of series, equal to those of the observations at any moment.
+
+What a bucket comes to is read from its rollup where that is sure to be right, and computed from
+the observations elsewhere: where the range cuts a bucket, where one is marked as out of date, and
+in the newest hours, in which marks come and go.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection
+
+from server.rollup.marks import Level, Marked
+from server.rollup.statistics import HOUR_MS, Bools, summarise, summarise_runs
+from server.store.port import Int64s
+from server.store.reading.buckets import Buckets, joined
+from server.store.reading.marked import read_doubtful
+from server.store.reading.raw import Rows, Windows, read_windows
+from server.store.reading.rollups import Part, Rollups, read_rollups
+
+# Buckets that end later than this before now are computed from observations: that is soon done,
+# and to look through the marks that ingest adds to the hour that is under way is not.
+RECENT_MS = 2 * HOUR_MS
+# Of all series together: about 100 MB of memory and a second of reading.
+MOST_ROWS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A series, and at which instants its buckets begin and end: `edges_ms`, ascending.
+
+    They cover the range that is asked for; the first and the last bucket may reach over its ends.
+    """
+
+    datastream_id: int
+    is_direction: bool
+    edges_ms: Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The instants from_ms <= time < to_ms."""
+
+    from_ms: int
+    to_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Now, and before which instant observations have been dropped (0: none)."""
+
+    now_ms: int
+    horizon_ms: int = 0
+
+
+def read_observed(
+    connection: Connection, datastream_ids: Sequence[int], span: Span, most: int = MOST_ROWS
+) -> Rows:
+    """Read the observations of some series; raises TooManyError."""
+    ids = np.array(datastream_ids, dtype=np.int32)
+    ends = (np.full(len(ids), end, dtype=np.int64) for end in (span.from_ms, span.to_ms))
+    return read_windows(connection, Windows(ids, *ends), most)
+
+
+def each_observed(rows: Rows, datastream_id: int, *, is_direction: bool) -> Buckets:
+    """Take each observation of a series for a bucket of its own."""
+    own = rows.of(datastream_id)
+    each = np.arange(len(own.time_ms), dtype=np.int64)
+    summary = summarise_runs(own.value, own.quality, each, is_direction=is_direction)
+    return Buckets(own.time_ms, summary)
+
+
+def read_buckets(
+    connection: Connection, level: Level, wanted: Sequence[Wanted], span: Span, limits: Limits
+) -> Mapping[int, Buckets]:
+    """Read the buckets of each series in a range, cut at its ends; raises TooManyError.
+
+    Where observations have been dropped, a bucket that the range cuts is given whole.
+    """
+    horizon_ms = limits.horizon_ms
+    fresh_ms = min(span.to_ms, limits.now_ms - RECENT_MS)
+    marked = _marked(connection, level, wanted, fresh_ms)
+    raw = {
+        one.datastream_id: _from_raw(one, span, fresh_ms, horizon_ms)
+        | (_marks_of(one, marked) & (one.edges_ms[:-1] >= horizon_ms))
+        for one in wanted
+    }
+    rollups = read_rollups(connection, _part(level, wanted))
+    windows = _joined_windows([_windows(one, raw[one.datastream_id], span) for one in wanted])
+    rows = read_windows(connection, windows, MOST_ROWS)
+    return {
+        one.datastream_id: _together(one, raw[one.datastream_id], rollups, rows) for one in wanted
+    }
+
+
+def _part(level: Level, wanted: Sequence[Wanted]) -> Part:
+    return Part(
+        level,
+        [one.datastream_id for one in wanted],
+        frozenset(one.datastream_id for one in wanted if one.is_direction),
+        min(int(one.edges_ms[0]) for one in wanted),
+        max(int(one.edges_ms[-1]) for one in wanted),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Marks:
+    """Instants, by series, whose buckets are out of date."""
+
+    at_ms: Mapping[int, Int64s]
+
+
+def _marked(
+    connection: Connection, level: Level, wanted: Sequence[Wanted], fresh_ms: int
+) -> _Marks:
+    """Read the marks of the buckets before `fresh_ms`.
+
+    Midnight may lie within an hour: an hour that is marked touches the day in which it ends, too.
+    """
+    ids = [one.datastream_id for one in wanted]
+    first = min(int(one.edges_ms[0]) for one in wanted)
+    hours = read_doubtful(connection, Level.HOUR, ids, first - HOUR_MS, fresh_ms)
+    found = [hours]
+    if level is Level.DAY:
+        ends = Marked(hours.datastream_id, hours.start_ms + HOUR_MS - 1)
+        found += [ends, read_doubtful(connection, Level.DAY, ids, first, fresh_ms)]
+    return _Marks(
+        {
+            id_: np.concatenate([one.start_ms[one.datastream_id == id_] for one in found])
+            for id_ in ids
+        }
+    )
+
+
+def _marks_of(wanted: Wanted, marks: _Marks) -> Bools:
+    """Tell which buckets are out of date."""
+    instants = marks.at_ms[wanted.datastream_id]
+    index = np.searchsorted(wanted.edges_ms, instants, side="right") - 1
+    found = np.zeros(len(wanted.edges_ms) - 1, dtype=bool)
+    found[index[(index >= 0) & (index < len(found))]] = True
+    return found
+
+
+def _from_raw(wanted: Wanted, span: Span, fresh_ms: int, horizon_ms: int) -> Bools:
+    """Tell which buckets are computed from observations, marked or not."""
+    start, end = wanted.edges_ms[:-1], wanted.edges_ms[1:]
+    cut = (start < span.from_ms) | (end > span.to_ms)
+    found: Bools = (cut | (end > fresh_ms)) & (start >= horizon_ms)
+    return found
+
+
+def _windows(wanted: Wanted, raw: Bools, span: Span) -> Windows:
+    """Give the stretches that are computed from observations, cut at the range's ends."""
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], raw, [False]]).astype(np.int8)))
+    from_ms = np.maximum(wanted.edges_ms[changes[::2]], span.from_ms)
+    to_ms = np.minimum(wanted.edges_ms[changes[1::2]], span.to_ms)
+    ids = np.full(len(from_ms), wanted.datastream_id, dtype=np.int32)
+    return Windows(ids, from_ms, to_ms)
+
+
+def _joined_windows(parts: Sequence[Windows]) -> Windows:
+    return Windows(
+        np.concatenate([one.datastream_id for one in parts]),
+        np.concatenate([one.from_ms for one in parts]),
+        np.concatenate([one.to_ms for one in parts]),
+    )
+
+
+def _together(wanted: Wanted, raw: Bools, rollups: Rollups, rows: Rows) -> Buckets:
+    kept = rollups.of(wanted.datastream_id, is_direction=wanted.is_direction)
+    own = rows.of(wanted.datastream_id)
+    starts, summary = summarise(
+        own.time_ms, own.value, own.quality, wanted.edges_ms, is_direction=wanted.is_direction
+    )
+    # What begins at no edge was computed for another time zone, and is about to be deleted.
+    index = np.searchsorted(wanted.edges_ms[:-1], kept.start_ms)
+    found = np.minimum(index, len(raw) - 1)
+    sure = (wanted.edges_ms[found] == kept.start_ms) & ~raw[found]
+    return joined([kept.chosen(sure), Buckets(starts, summary)])
