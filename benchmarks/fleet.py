@@ -33,9 +33,9 @@ gateways; readings_per_s: what they bring. Then all send twice as often, and twi
 receipts take longer than 5 s: most_gateways is the largest fleet, in gateways with a batch a
 minute, whose receipts came in time. cpu_share: of all processors, what broker, server and database
 take. cold_s, burst_s: until all have the receipt of a batch that all send at once; the first time
-the server looks each gateway's series up. storm_s: after a restart of the broker, until every gateway is connected again and has the
-receipt of a batch it had waiting. announced_per_s: new gateways whose inventory is taken in;
-statuses_per_s: statuses, of gateways that speak all at once.
+the server looks each gateway's series up. storm_s: after a restart of the broker, until every
+gateway is connected again and has the receipt of a batch it had waiting. announced_per_s: new
+gateways whose inventory is taken in; statuses_per_s: statuses, of gateways that speak all at once.
 
 Before a figure is told, every batch that was sent is found in the database, once and unchanged.
 """
