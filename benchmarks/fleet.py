@@ -5,13 +5,12 @@ ingest runs in workers that share the load. What was sent is compared with what 
 """
 
 import argparse
-import json
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.bench.command import count, options_of, run, say, seconds, with_quick
 from benchmarks.fleet_suite import limits
 from benchmarks.fleet_suite.figures import broken_limits, figures
 from benchmarks.fleet_suite.measurements import Scale, measure
@@ -20,8 +19,6 @@ from benchmarks.ingest_suite.station import CHANNELS
 from deploy.errors import SetupError
 
 NAME = "fleet"
-PROGRAM = f"bin/bench {NAME}"
-HELD, NOT_HELD, MEND, INTERRUPTED = 0, 1, 2, 130
 GATEWAYS, QUICK_GATEWAYS = 10_000, 40
 EVERY_S = HEARTBEAT_S = 60.0
 STAGES, QUICK_STAGES = 8, 2
@@ -42,27 +39,9 @@ Before a figure is told, every batch that was sent is found in the database, onc
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; 0 when every limit was kept, 1 when not, 2 for what a person can mend.
-
-    130 when interrupted: then there are no figures.
-    """
-    options = _parse(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        told = _measure(options)
-    except SetupError as error:
-        _say(f"{PROGRAM}: {error}")
-        return MEND
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    broken = broken_limits(told)
-    for one in broken:
-        _say(f"NOT HELD: {one}")
-    if options.json:
-        print(json.dumps({"name": NAME, "figures": told, "held": not broken}))
-    else:
-        print(" ".join(f"{key} {value:g}" for key, value in told.items()))
-    return NOT_HELD if broken else HELD
+    """Measure; see `benchmarks.bench.command.run` for the exit code."""
+    options = _options().parse_args(arguments)
+    return run(NAME, options, lambda: _measure(options), broken_limits)
 
 
 def _measure(options: argparse.Namespace) -> dict[str, float]:
@@ -77,7 +56,7 @@ def _measure(options: argparse.Namespace) -> dict[str, float]:
         tempfile.TemporaryDirectory(prefix="saxaul-fleet-") as name,
         serving(options.database_url) as databases,
     ):
-        return figures(measure(databases, Path(name), scale, _say), len(CHANNELS))
+        return figures(measure(databases, Path(name), scale, say), len(CHANNELS))
 
 
 def _scale(options: argparse.Namespace) -> Scale:
@@ -104,67 +83,38 @@ def _scale(options: argparse.Namespace) -> Scale:
     )
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description="Measure how large a fleet of gateways one machine serves.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _options() -> argparse.ArgumentParser:
+    parser = options_of(NAME, "Measure how large a fleet of gateways one machine serves.", _EPILOG)
     add = parser.add_argument
-    add("--json", action="store_true", help="print one JSON line on standard output")
     add(
         "--gateways",
-        type=_count,
+        type=count,
         default=GATEWAYS,
         metavar="N",
         help="so many connect (default: %(default)s)",
     )
     add(
         "--seconds",
-        type=_seconds,
+        type=seconds,
         default=10.0,
         metavar="S",
         help="for so long each rate is looked at (default: %(default)s)",
     )
     add(
         "--every",
-        type=_seconds,
+        type=seconds,
         default=EVERY_S,
         metavar="S",
         help="seconds between a gateway's batches at first (default: %(default)s)",
     )
     add(
         "--workers",
-        type=_count,
+        type=count,
         default=2,
         metavar="N",
         help="processes that take in (default: %(default)s)",
     )
-    add(
-        "--database-url",
-        metavar="URL",
-        help="another PostgreSQL, on which databases may be created (default: one of our own)",
-    )
-    add("--quick", action="store_true", help="only show that it works: the figures mean nothing")
-    return parser.parse_args(arguments)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number: write 1 or more")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= 600:
-        raise argparse.ArgumentTypeError("write more than 0 and at most 600")
-    return seconds
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    return with_quick(parser)
 
 
 if __name__ == "__main__":

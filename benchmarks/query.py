@@ -4,8 +4,6 @@ A year of a thousand series is asked of a running server, undisturbed and while 
 """
 
 import argparse
-import json
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 
+from benchmarks.bench.command import count, options_of, run, say, with_quick
 from benchmarks.chaos_suite.rig import program
 from benchmarks.ingest_suite.databases import now_ms, serving
 from benchmarks.ingest_suite.rig import running
@@ -30,8 +29,6 @@ from deploy.errors import SetupError
 from deploy.ports import free_port, wait_until
 
 NAME = "query"
-PROGRAM = f"bin/bench {NAME}"
-HELD, NOT_HELD, MEND, INTERRUPTED = 0, 1, 2, 130
 _READY_S = 60.0
 _LOAD_S = 120.0
 
@@ -62,27 +59,14 @@ class Scale:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; 0 when every limit was kept, 1 when not, 2 for what a person can mend.
-
-    130 when interrupted: then there are no figures.
-    """
-    options = _parse(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        told = figures(_measure(options.database_url, _scale(options)))
-    except SetupError as error:
-        _say(f"{PROGRAM}: {error}")
-        return MEND
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    broken = broken_limits(told)
-    for one in broken:
-        _say(f"NOT HELD: {one}")
-    if options.json:
-        print(json.dumps({"name": NAME, "figures": told, "held": not broken}))
-    else:
-        print(" ".join(f"{key} {value:g}" for key, value in told.items()))
-    return NOT_HELD if broken else HELD
+    """Measure; see `benchmarks.bench.command.run` for the exit code."""
+    options = _options().parse_args(arguments)
+    return run(
+        NAME,
+        options,
+        lambda: figures(_measure(options.database_url, _scale(options))),
+        broken_limits,
+    )
 
 
 def _scale(options: argparse.Namespace) -> Scale:
@@ -100,7 +84,7 @@ def _measure(database_url: str | None, scale: Scale) -> Times:
         databases.fresh() as url,
     ):
         folder = Path(name)
-        dense = make(url, scale.past, _say)[: scale.past.dense]
+        dense = make(url, scale.past, say)[: scale.past.dense]
         with running(url, folder / "ingest") as rig, _answering(rig.port, url, folder) as address:
             gateways = gateway_names(scale.gateways)
             rig.announce(gateways)
@@ -112,7 +96,7 @@ def _measure(database_url: str | None, scale: Scale) -> Times:
             load = _load(gateways, scale)
             with sending(Pace(load, rig.port, scale.ingest_rps)) as sent:
                 loaded = asker.times_ms()
-            _say(f"meanwhile {sent.rate:,.0f} readings/s were stored")
+            say(f"meanwhile {sent.rate:,.0f} readings/s were stored")
     return Times(quiet, loaded, peer, sent.rate, scale.ingest_rps)
 
 
@@ -155,46 +139,24 @@ def _answering(mqtt_port: int, url: str, folder: Path) -> Iterator[str]:
         server.stop()
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description="Measure how long readers wait for an answer.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _options() -> argparse.ArgumentParser:
+    parser = options_of(NAME, "Measure how long readers wait for an answer.", _EPILOG)
     add = parser.add_argument
-    add("--json", action="store_true", help="print one JSON line on standard output")
     add(
         "--requests",
-        type=_count,
+        type=count,
         default=200,
         metavar="N",
         help="questions of each kind (default: %(default)s)",
     )
     add(
         "--ingest-rps",
-        type=_count,
+        type=count,
         default=125_000,
         metavar="N",
         help="readings a second that come in meanwhile (default: %(default)s)",
     )
-    add(
-        "--database-url",
-        metavar="URL",
-        help="another PostgreSQL, on which databases may be created (default: one of our own)",
-    )
-    add("--quick", action="store_true", help="only show that it works: the figures mean nothing")
-    return parser.parse_args(arguments)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number: at least 1")
-    return int(text)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    return with_quick(parser)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ the one that ingest leaves behind.
 """
 
 import argparse
-import json
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,6 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from benchmarks.bench.command import count, options_of, run, say
 from benchmarks.ingest_suite.databases import serving
 from benchmarks.storage_suite.figures import broken_limits, figures
 from benchmarks.storage_suite.sizes import (
@@ -26,13 +25,10 @@ from benchmarks.storage_suite.sizes import (
     tidy,
 )
 from benchmarks.storage_suite.stored import compress, pack, roll_up, store
-from deploy.errors import SetupError
 from gateway import logs
 from server.db.engine import Edition, describe, open_engine
 
 NAME = "storage"
-PROGRAM = f"bin/bench {NAME}"
-HELD, NOT_HELD, MEND, INTERRUPTED = 0, 1, 2, 130
 
 _EPILOG = """\
 A station sends 20 series, a value a minute, in batches of an hour. apache_b (community_b where that
@@ -54,32 +50,18 @@ class Found:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; 0 when every limit was kept, 1 when not, 2 for what a person can mend.
+    """Measure; see `benchmarks.bench.command.run` for the exit code."""
+    options = _options().parse_args(arguments)
+    return run(NAME, options, lambda: _figures(options), broken_limits)
 
-    130 when interrupted: then there are no figures.
-    """
-    options = _parse(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+def _figures(options: argparse.Namespace) -> dict[str, float]:
     logs.configure("warning")
-    try:
-        found = list(_measure(options))
-    except SetupError as error:
-        _say(f"{PROGRAM}: {error}")
-        return MEND
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    told = figures(
+    found = list(_measure(options))
+    return figures(
         {one.edition: one.reading_b for one in found},
         {one.edition: one.journal_b for one in found},
     )
-    broken = broken_limits(told)
-    for one in broken:
-        _say(f"NOT HELD: {one}")
-    if options.json:
-        print(json.dumps({"name": NAME, "figures": told, "held": not broken}))
-    else:
-        print(" ".join(f"{key} {value:g}" for key, value in told.items()))
-    return NOT_HELD if broken else HELD
 
 
 def _measure(options: argparse.Namespace) -> Iterator[Found]:
@@ -107,7 +89,7 @@ def _weigh(engine: Engine, readings: int) -> Found:
     tidy(engine, (*ROLLUPS, *JOURNAL))
     rollup_b = bytes_of(engine, ROLLUPS) / readings
     journal_b = bytes_of(engine, JOURNAL) / readings
-    _say(
+    say(
         f"{database.version}, {readings:,} readings: {observation_b:.2f} B each, {rollup_b:.2f} in"
         f" rollups ({loose_b:.2f} with the room of earlier ones), and {journal_b:.2f} in the packed"
         " journal"
@@ -115,38 +97,17 @@ def _weigh(engine: Engine, readings: int) -> Found:
     return Found(database.edition, observation_b + rollup_b, journal_b)
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description="Measure what a reading takes on the disk.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _options() -> argparse.ArgumentParser:
+    parser = options_of(NAME, "Measure what a reading takes on the disk.", _EPILOG)
     add = parser.add_argument
-    add("--json", action="store_true", help="print one JSON line on standard output")
     add(
         "--rows",
-        type=_rows,
+        type=count,
         default=2_000_000,
         metavar="N",
         help="readings (default: %(default)s; with few of them, half-empty pages count)",
     )
-    add(
-        "--database-url",
-        metavar="URL",
-        help="another PostgreSQL, on which databases may be created (default: one of our own)",
-    )
-    return parser.parse_args(arguments)
-
-
-def _rows(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of readings: at least 1")
-    return int(text)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    return parser
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.bench.limits import over, under
+
 # Receipts of a live batch come within this, or the fleet is too large.
 RECEIPT_P95_S = 5.0
 AT_MOST = {"receipt_p95_s": RECEIPT_P95_S, "storm_s": 60.0}
@@ -89,13 +91,4 @@ def figures(fleet: Fleet, readings_a_batch: int) -> dict[str, float]:
 
 def broken_limits(told: Mapping[str, float]) -> Sequence[str]:
     """Say which limits the figures break; a figure that is missing breaks its own."""
-    broken = [
-        f"{key} {told.get(key, float('inf')):g} is over {most:g}"
-        for key, most in AT_MOST.items()
-        if not told.get(key, float("inf")) <= most
-    ]
-    if told.get("connections", 0) < told.get("gateways", 1):
-        broken.append(
-            f"connections {told.get('connections', 0):g} of {told['gateways']:g} gateways"
-        )
-    return broken
+    return [*over(told, AT_MOST), *under(told, {"connections": told.get("gateways", 1)})]

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks.bench.limits import over, under
+
 AT_LEAST = {
     "hour_ratio": 0.9,
     "hour_rps": 250_000,
@@ -55,14 +57,4 @@ def figures(timescale: Timescale, sqlite: Sqlite, rows: int) -> dict[str, float]
 
 def broken_limits(told: Mapping[str, float]) -> Sequence[str]:
     """Say which limits the figures break; a figure that is missing breaks its own."""
-    low = [
-        f"{key} {told.get(key, 0):g} is under {least}"
-        for key, least in AT_LEAST.items()
-        if not told.get(key, 0) >= least
-    ]
-    high = [
-        f"{key} {told.get(key, 0):g} is over {most}"
-        for key, most in AT_MOST.items()
-        if not told.get(key, float("inf")) <= most
-    ]
-    return [*low, *high]
+    return [*under(told, AT_LEAST), *over(told, AT_MOST)]

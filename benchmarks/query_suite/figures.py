@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.bench.limits import over, under
+
 AT_MOST = {
     "year_plot_p95_ms": 25,
     "ten_series_p95_ms": 150,
@@ -49,11 +51,5 @@ def figures(times: Times) -> dict[str, float]:
 
 def broken_limits(told: Mapping[str, float]) -> Sequence[str]:
     """Say which limits the figures break; a figure that is missing breaks its own."""
-    high = [
-        f"{key} {told.get(key, 0):g} is over {most}"
-        for key, most in AT_MOST.items()
-        if not told.get(key, float("inf")) <= most
-    ]
-    sent, aimed = told.get("ingest_rps", 0), told.get("aimed_rps", 0)
-    slow = f"ingest_rps {sent:g} is under {LEAST_SENT} of {aimed:g}"
-    return [*high, *([] if sent >= LEAST_SENT * aimed else [slow])]
+    least = {"ingest_rps": LEAST_SENT * told.get("aimed_rps", 0)}
+    return [*over(told, AT_MOST), *under(told, least)]

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks.bench.limits import under
+
 AT_LEAST = {"ratio": 0.7, "mark_cost_ratio": 0.95, "sqlite_mark_cost_ratio": 0.95}
 _DIGITS = 3
 
@@ -46,8 +48,4 @@ def figures(
 
 def broken_limits(told: Mapping[str, float]) -> Sequence[str]:
     """Say which limits the figures break; a figure that is missing breaks its own."""
-    return [
-        f"{key} {told.get(key, 0):g} is under {least}"
-        for key, least in AT_LEAST.items()
-        if not told.get(key, 0) >= least
-    ]
+    return under(told, AT_LEAST)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from benchmarks.bench.limits import over
 from server.db.engine import Edition
 
 AT_MOST = {"community_b": 6, "apache_b": 90, "sqlite_b": 30, "journal_b": 2}
@@ -26,8 +27,4 @@ def figures(
 
 def broken_limits(told: Mapping[str, float]) -> Sequence[str]:
     """Say which limits the figures break; an edition that was not there breaks none."""
-    return [
-        f"{key} {told[key]:g} is over {most}"
-        for key, most in AT_MOST.items()
-        if told.get(key, 0) > most
-    ]
+    return over(told, {key: most for key, most in AT_MOST.items() if key in told})

@@ -249,7 +249,7 @@ def test_figures_are_of_the_fleet_as_it_is_and_of_the_largest_that_is_served_in_
         ("receipt_p95_s", 5.1, "receipt_p95_s 5.1 is over 5"),
         ("receipt_p95_s", float("inf"), "receipt_p95_s inf is over 5"),
         ("storm_s", 61, "storm_s 61 is over 60"),
-        ("connections", 9_999, "connections 9999 of 10000 gateways"),
+        ("connections", 9_999, "connections 9999 is under 10000"),
     ],
 )
 def test_each_limit_is_held_by_its_own(figure, value, broken):

@@ -50,7 +50,7 @@ def test_the_factor_is_that_of_the_kind_which_suffers_most():
         (times(), []),
         (times(quiet=30.0, loaded=30.0), ["year_plot_p95_ms 30 is over 25"]),
         (times(loaded=12.5), ["under_ingest_factor 1.25 is over 1.2"]),
-        (times(sent=100_000.0), ["ingest_rps 100000 is under 0.9 of 125000"]),
+        (times(sent=100_000.0), ["ingest_rps 100000 is under 112500"]),
     ],
 )
 def test_what_is_over_its_limit_is_named(given, broken):
