@@ -28,7 +28,7 @@ def configure(stream: TextIO = sys.stderr, **process: object) -> None:
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # what is set up later holds for all
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(

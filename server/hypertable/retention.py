@@ -26,9 +26,11 @@ HORIZON_MOVED = "retention_horizon_moved"
 DAY_MS = 86_400_000
 
 _NOW = text("SELECT clock_timestamp()")
+# Only clients store: a vacuum that the database began by itself holds nobody up.
 _OLD_TRANSACTION = text("""
 SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start < :closed_at
+WHERE datname = current_database() AND backend_type = 'client backend'
+    AND pid <> pg_backend_pid() AND xact_start < :closed_at
 """)
 
 log = structlog.get_logger(__name__)
