@@ -18,7 +18,6 @@ _ATTEMPTS = 3  # another process may take the port that was free a moment ago
 
 # `user root` means "stay who you are": it runs as whoever started us, like all processes beside it.
 _CONFIG = """\
-per_listener_settings true
 persistence true
 persistence_location {folder}/
 log_dest stderr

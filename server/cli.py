@@ -78,7 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="migrate the database, then serve until stopped")
-    migrate = commands.add_parser("migrate", help="bring the database to this program's schema")
+    migrate = commands.add_parser(
+        "migrate",
+        help="bring the database to this program's schema",
+        description="Brings the database to this program's schema. Stop every server first: what "
+        "an older one stores meanwhile may be missing from hourly and daily values.",
+    )
     commands.add_parser("config", help="print a commented server.toml")
     ledger = commands.add_parser("ledger", help="tell how complete each gateway's data are")
     ledger.add_argument("--gateway", metavar="ID", help="only this one")

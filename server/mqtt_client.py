@@ -35,9 +35,13 @@ class MqttClient(mqtt.Client):
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """Read as paho does, until nothing is left of what was read at once."""
-        told = super().loop_read(max_packets)
+        told, read = super().loop_read(max_packets), self._read
         while told == MQTTErrorCode.MQTT_ERR_SUCCESS and self._at < len(self._read):
-            told = super().loop_read(max_packets)
+            if self._read is not read:  # more was read meanwhile: what is to be sent has its turn
+                read = self._read
+                told = (self.loop_write() if self.want_write() else told) or self.loop_misc()
+            else:
+                told = super().loop_read(max_packets)
         return told
 
     def reconnect(self) -> MQTTErrorCode:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -21,6 +22,16 @@ from server.store.reading.raw import TooManyError
 MEDIA_TYPE = "application/problem+json"
 REQUEST_FAILED = "request_failed"
 DATABASE_FAILED = "database_failed"
+
+# What is read by the driver itself raises the driver's own.
+_DATABASE_ERRORS = (
+    StoreError,
+    OperationalError,
+    InterfaceError,
+    PoolTimeoutError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +78,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(TooManyError)(_too_many)
     app.exception_handler(TooSlowError)(_too_slow)
-    for kind in (StoreError, OperationalError, InterfaceError, PoolTimeoutError):
+    for kind in _DATABASE_ERRORS:
         app.exception_handler(kind)(_database)
     app.add_middleware(Bugs)
 

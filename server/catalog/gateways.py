@@ -41,10 +41,11 @@ def note_inventory(connection: Connection, gateway_id: str, rev: int, at_ms: int
     )
 
 
-def note_change(connection: Connection, gateway_id: str, at_ms: int) -> None:
+def note_change(connection: Connection, gateway_id: str, at_ms: int = 0) -> None:
     """Keep since when an inventory is in force that says something new, whatever its number.
 
-    It never goes back, and is never the same again: one that came by hand may have held earlier.
+    It never goes back, and is never the same again: one that came by hand may have held earlier,
+    and what is made of one may change while it stays in force.
     """
     own = gateway.c.id == gateway_id
     known = connection.execute(select(gateway.c.inventory_at).where(own)).scalar()

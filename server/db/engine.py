@@ -22,6 +22,10 @@ MIN_TIMESCALE = (2, 18, 1)
 MIN_POSTGRESQL = 15
 
 _CONNECT_TIMEOUT_S = 5
+# Whoever holds a lock and is lost with its machine lets go after a minute, on either side: the
+# system's own two hours would hold up all that wait for it.
+_KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+_SERVER_KEEPALIVE = " ".join(f"-c tcp_{name}={value}" for name, value in _KEEPALIVE.items())
 # A writer waits this long for another one (a migration, a backup) before it gives up.
 _BUSY_TIMEOUT_MS = 10_000
 
@@ -197,7 +201,8 @@ def _postgresql(url: URL) -> Engine:
         connect_args={
             "connect_timeout": _CONNECT_TIMEOUT_S,
             "application_name": "saxaul",
-            "options": "-c timezone=UTC",
+            **_KEEPALIVE,
+            "options": f"-c timezone=UTC {_SERVER_KEEPALIVE}",
         },
     )
 

@@ -30,9 +30,12 @@ def bucket_edges(period: Period, query: Query) -> Int64s:
 
 
 def bucket_ends(starts: Int64s, query: Query) -> Int64s:
-    """Give where the buckets end that begin at these instants (ms, ascending)."""
+    """Give where the buckets end that begin at these instants (ms, ascending).
+
+    A day that was kept of another time zone ends where the next day of this one begins.
+    """
     if query.resolution is Resolution.HOUR or not len(starts):
         return starts + HOUR_MS
     edges = day_starts(query.time_zone, int(starts[0]), int(starts[-1]) + 1)
-    ends: Int64s = edges[np.searchsorted(edges, starts) + 1]
+    ends: Int64s = edges[np.searchsorted(edges, starts, side="right")]
     return ends

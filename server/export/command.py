@@ -22,17 +22,18 @@ from sqlalchemy import Engine
 
 from server.api.instants import iso, parse
 from server.db.instant import to_datetime
+from server.export.blocks import DAY_MS
 from server.export.folder import Folder, Manifest
 from server.export.metadata import Series, Site, read_site, read_site_keys
 from server.export.periods import midnight
 from server.export.query import Format, Query, Resolution, Terms
 from server.export.reading import snapshot
-from server.export.run import Setting, Step, Work
+from server.export.run import Setting, Step, Work, is_kept, is_lacking
 from server.ingest.service import wall_clock_ms
 from server.rollup.days import require_zone
 from wire.errors import ConfigError
 
-OK, INTERRUPTED = 0, 130
+OK, LACKING, INTERRUPTED = 0, 1, 130
 
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _SHOWN_CHANGES = 10
@@ -90,6 +91,8 @@ def add_parser(
 def run(engine: Engine, arguments: argparse.Namespace) -> int:
     """Do what the command line asks for; returns 0, or 130 when it was interrupted.
 
+    And 1 where a file stays as it is though the database may hold what it lacks.
+
     The database's schema must be current. Raises ConfigError for a query of no use, and
     ExportError and StoreError.
     """
@@ -109,7 +112,7 @@ def run(engine: Engine, arguments: argparse.Namespace) -> int:
         )
         return INTERRUPTED
     console.print("\n".join(_what_came_of_it(folder, manifest)))
-    return OK
+    return LACKING if any(is_lacking(one) for one in manifest.parts) else OK
 
 
 # ---------------------------------------------------------------- what is asked for
@@ -244,6 +247,7 @@ def _what_came_of_it(folder: Folder, manifest: Manifest) -> Iterator[str]:
     yield f"{folder.path}: {len(files)} files, {manifest.rows:,} rows, {size / 1e6:,.1f} MB"
     if not files:
         yield "There is nothing in this span: nothing was observed, or it has not arrived yet."
+    yield from _read_long_ago(manifest)
     noted = [part for part in manifest.parts if part.note]
     for part in noted[:_SHOWN_CHANGES]:
         yield f"{part.path}: {part.note}"
@@ -251,6 +255,14 @@ def _what_came_of_it(folder: Folder, manifest: Manifest) -> Iterator[str]:
         yield f"and {len(noted) - _SHOWN_CHANGES} parts more: see manifest.json"
     if len(manifest.runs) > 1:
         yield from _changes(manifest)
+
+
+def _read_long_ago(manifest: Manifest) -> Iterator[str]:
+    """Tell of parts that were read more than a day before the run that was interrupted ended."""
+    ended_ms = parse(manifest.runs[-1].ended)
+    read = [part.read_at for part in manifest.parts if part.sha256 and not is_kept(part)]
+    if read and ended_ms - parse(min(read)) > DAY_MS:
+        yield f"Parts read on {min(read)[:10]} were kept: run again to refresh them."
 
 
 def _changes(manifest: Manifest) -> Iterator[str]:

@@ -29,7 +29,8 @@ Why = Literal["new", "observations", "metadata", "gone"]
 class PartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A part as it was written. One without rows has no file: `sha256` is "".
 
-    `content` is the digest of its numbers and reasons, however they are written. Instants as text.
+    `content` is the digest of its numbers and reasons, however they are written, `days` are its
+    `DaySums`. Instants as text.
     """
 
     path: str
@@ -39,6 +40,7 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     content: str
     read_at: str
     note: str = ""
+    days: tuple[int, ...] = ()
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

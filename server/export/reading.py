@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import Column, Connection, Engine, Table, select
 
 from server.db.tables import observation, rollup_day, rollup_hour
-from server.export.blocks import Block, Digest, columns_of, observations
+from server.export.blocks import Block, DaySums, Digest, columns_of, observations
 from server.export.bucket_times import bucket_edges, bucket_start
 from server.export.metadata import Series
 from server.export.periods import Period
@@ -18,6 +18,7 @@ from server.rollup.marks import Level
 from server.rollup.statistics import HOUR_MS
 from server.store.notes import read_reasons
 from server.store.port import Int64s, Store
+from server.store.reading.raw import TooManyError
 from server.store.reading.series import Limits, Span, Wanted
 from server.store.reading.series import read_buckets as series_buckets
 from wire.properties import Aggregate
@@ -90,19 +91,24 @@ class Rows:
     """
 
     def __init__(
-        self, read: Callable[[Series], Iterator[Block]], told: Callable[[int, int], None]
+        self,
+        read: Callable[[Series], Iterator[Block]],
+        told: Callable[[int, int], None],
+        period: Period,
     ) -> None:
         self._read = read
         self._told = told
         self._done = 0
         self.count = 0
         self.digest = Digest()
+        self.days = DaySums(period.from_ms, period.to_ms)
 
     def blocks(self, series: Series) -> Iterator[Block]:
         """Give the rows of a series in order of time; to be called once for each series."""
         for block in self._read(series):
             self.count += len(block)
             self.digest.add(block)
+            self.days.add(block)
             self._told(self.count, self._done)
             yield block
         self._done += 1
@@ -150,18 +156,28 @@ def read_buckets(
     start = 0
     while start < len(edges) - 1:
         end = max(start + 1, int(np.searchsorted(edges, edges[start] + length_ms)))
-        yield from _buckets(connection, query, series, edges[start : end + 1], limits)
+        end = min(end, len(edges) - 1)
+        try:
+            found = _buckets(connection, query, series, edges[start : end + 1], limits)
+        except TooManyError:  # observations are denser than the interval says
+            if end - start == 1:
+                raise
+            length_ms = int(edges[end] - edges[start]) // 2
+            continue
+        if found is not None:
+            yield found
         start = end
 
 
 def _buckets(
     connection: Connection, query: Query, series: Series, edges: Int64s, limits: Limits
-) -> Iterator[Block]:
+) -> Block | None:
     wanted = Wanted(series.id, series.aggregate == Aggregate.VECTOR_MEAN, edges)
     span = Span(int(edges[0]), int(edges[-1]))
     level = _LEVELS[query.resolution]
     found = series_buckets(connection, level, [wanted], span, limits)[series.id]
-    if len(found):
-        names = [column.name for column in columns_of(query.resolution)]
-        columns = {name: getattr(found.summary, name) for name in names}
-        yield Block(series, found.start_ms, columns)
+    if not len(found):
+        return None
+    names = [column.name for column in columns_of(query.resolution)]
+    columns = {name: getattr(found.summary, name) for name in names}
+    return Block(series, found.start_ms, columns)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from server.api.instants import iso, parse
 from server.db.engine import explain
 from server.errors import ExportError, StoreError
-from server.export.blocks import Block, Digest
+from server.export.blocks import DAY_MS, Block, Digest
 from server.export.describing import Json, site_document
 from server.export.folder import (
     Change,
@@ -29,6 +29,7 @@ from server.export.formats import libraries, writer_for
 from server.export.formats.datapackage import datapackage
 from server.export.formats.parts import Export, PartWriter
 from server.export.metadata import Series, Site
+from server.export.periods import Period
 from server.export.plan import Extent, Part, plan
 from server.export.query import Format, Query, Resolution
 from server.export.reading import (
@@ -48,6 +49,7 @@ LOOKING = "looking what there is"
 # Notes on parts of which the database has dropped observations (retention), or all.
 LOST = "the database no longer holds all of these; the part is kept as it was exported before"
 CUT = "the database no longer holds anything before"
+LACKING = "it may lack what has come since; export that too, with --from"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +166,8 @@ class Work:
             horizon = read_horizon(connection, setting.query.resolution)
             cut = part.period.from_ms < horizon
             if had is not None and cut:
-                return replace(had, note=LOST)
-            rows = Rows(self._reader(connection, part, read_at), self._teller(part))
+                return self._kept(connection, part, had, max(horizon, part.period.from_ms))
+            rows = self._rows_of(connection, part, read_at)
             writer.write(made, part, rows)
             if not rows.count:
                 made.unlink(missing_ok=True)
@@ -181,7 +183,32 @@ class Work:
             content=rows.digest.hex(),
             read_at=iso(read_at),
             note=f"{CUT} {iso(horizon)}" if cut else "",
+            days=rows.days.each(),
         )
+
+    def _kept(
+        self, connection: Connection, part: Part, had: PartRecord, horizon: int
+    ) -> PartRecord:
+        """Keep a part as it is; say so where the database holds other rows of its time.
+
+        What it still holds of the day in which the horizon lies cannot be compared.
+        """
+        period = part.period
+        since = -(-horizon // DAY_MS) * DAY_MS
+        if since >= period.to_ms:
+            return replace(had, note=LOST)
+        rest = Part(part.path, Period(period.label, since, period.to_ms), part.series)
+        rows = self._rows_of(connection, rest, self._setting.clock())
+        for one in part.series:
+            for _block in rows.blocks(one):
+                pass
+        known = had.days[since // DAY_MS - period.from_ms // DAY_MS :]
+        if not rows.count or known == rows.days.each():
+            return replace(had, note=LOST)
+        return replace(had, note=f"{LOST}; {LACKING} {iso(horizon)} --out NEW_FOLDER")
+
+    def _rows_of(self, connection: Connection, part: Part, now_ms: int) -> Rows:
+        return Rows(self._reader(connection, part, now_ms), self._teller(part), part.period)
 
     def _reader(
         self, connection: Connection, part: Part, now_ms: int
@@ -258,9 +285,19 @@ def changes(before: Sequence[PartRecord], now: Sequence[PartRecord]) -> list[Cha
     return found
 
 
+def is_kept(part: PartRecord) -> bool:
+    """Tell whether a part is an older one, the database having dropped what is in it."""
+    return part.note.startswith(LOST)
+
+
+def is_lacking(part: PartRecord) -> bool:
+    """Tell whether the database may hold observations that a kept part lacks."""
+    return LACKING in part.note
+
+
 def _why(was: PartRecord | None, now: PartRecord) -> Why | None:
-    if now.note == LOST:
-        return None if was is not None and was.note == LOST else "gone"
+    if is_kept(now):
+        return None if was is not None and is_kept(was) else "gone"
     if was is None:
         return "new" if now.sha256 else None
     if was.content != now.content:

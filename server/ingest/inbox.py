@@ -14,7 +14,7 @@ from itertools import count
 
 from server.ingest.events import Message, WaitingBatch, Work
 from wire.errors import ContractError
-from wire.topics import gateway_of
+from wire.topics import BatchTopic, gateway_of, parse_up
 
 # What a message costs beyond its bytes: a row in the journal, an acknowledgement.
 _COST_BYTES = 200
@@ -145,3 +145,13 @@ def gateway_of_work(work: Work) -> str:
         return gateway_of(work.topic)
     except ContractError:
         return ""
+
+
+def is_batch(work: Work) -> bool:
+    """Tell whether it is a batch: those of a gateway may come in any order."""
+    if isinstance(work, WaitingBatch):
+        return True
+    try:
+        return isinstance(parse_up(work.topic), BatchTopic)
+    except ContractError:
+        return False

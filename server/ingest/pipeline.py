@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from server.catalog.gateways import note_change, remember
 from server.catalog.inventory import apply_inventory
-from server.catalog.resolve import SeriesRef
+from server.catalog.resolve import SeriesRef, load_series
 from server.db.faults import is_database_fault
 from server.db.tables import datastream
 from server.ingest import journal, packs, reports
@@ -166,15 +166,12 @@ class Pipeline:
     ) -> list[_T]:
         """Find the datastreams of what came; raises UnannouncedError.
 
-        A name may be new to us because another program took the inventory: what was read in an
-        earlier transaction is read once more.
+        Another program may have taken an inventory since names were read in an earlier transaction.
         """
         known = self.names.get(gateway)
         if known is not None and known.turn is not turn:
-            try:
-                return use(known.refs)
-            except UnannouncedError:
-                known = None
+            self.names.forget_changed(turn.connection, [gateway])
+            known = self.names.get(gateway)
         if known is None:
             known = self.names.load(turn, gateway)
         return use(known.refs)
@@ -240,8 +237,12 @@ class Pipeline:
     def _inventory(self, turn: Turn, message: Message, gateway: str) -> Outcome:
         """Apply an inventory; the batches that waited for it may then be stored."""
         inventory = messages.decode(reports.without_nul(message.payload), messages.Inventory)
+        before = load_series(turn.connection, gateway, self.catalogue)
         apply_inventory(turn.connection, gateway, inventory, self.catalogue, turn.now_ms)
         self.names.forget(gateway)
+        if load_series(turn.connection, gateway, self.catalogue) != before:
+            # Also when its bytes are the same, and our catalogue of sensors is another.
+            note_change(turn.connection, gateway)
         newest_entry = journal.newest(turn.connection, message)
         if newest_entry is None or newest_entry.digest != journal.digest_of(message.payload):
             note_change(turn.connection, gateway, turn.now_ms)

@@ -23,7 +23,7 @@ from server.ingest.bulk.group import Group, group_of, split
 from server.ingest.bulk.pace import Pace
 from server.ingest.bulk.preparing import Preparing
 from server.ingest.events import Delivery, Message, Outcome, Status, Turn, WaitingBatch, Work
-from server.ingest.inbox import Inbox, gateway_of_work
+from server.ingest.inbox import Inbox, gateway_of_work, is_batch
 from server.ingest.pipeline import Pipeline
 from server.ingest.receipts import Receipts
 from server.ledger.calls import AGAIN, Calls, read_heard
@@ -212,9 +212,20 @@ class Worker:
             return self._recover(error, group.works, wire)
         self._pace.note(group.cost, time.monotonic() - began_s)
         self._found()
-        self._inbox.put_first(left)
         self._tell(done, wire)
+        self._postpone(left, wire)
         return True
+
+    def _postpone(self, left: Sequence[Work], wire: Wire) -> None:
+        """Leave for later what is of gateways that another program is at.
+
+        Batches may come in any order. What says how a gateway is, or what is attached to it, may
+        not: later ones are prepared already, so it is waited for.
+        """
+        self._inbox.put_first([one for one in left if is_batch(one)])
+        ordered = [one for one in left if not is_batch(one)]
+        if ordered:
+            self._work_off(group_of(ordered, self._pipeline.names), wire)
 
     def _commit(self, group: Group) -> tuple[list[tuple[Work, Outcome]], list[Work]]:
         """Take a group in; gives what became of it, and what must wait for another program."""

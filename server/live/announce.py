@@ -75,6 +75,8 @@ class Announcer:
             if not self._is_failing:
                 log.warning(ANNOUNCING_FAILED, error=explain(self._engine.url, error))
             self._is_failing = True
+            with self._lock:
+                self._ids |= ids
             return
         self._is_failing = False
 

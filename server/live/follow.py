@@ -63,10 +63,11 @@ class Follower:
         while not self._stopping.is_set():
             try:
                 self._listen()
-            except (SQLAlchemyError, psycopg.Error) as error:
+            except Exception as error:  # the top of the thread: it listens again
                 told = explain(self._engine.url, error)
-                if not self.error:
-                    log.warning(FOLLOWING_FAILED, error=told)
+                if told != self.error:
+                    ours = not isinstance(error, SQLAlchemyError | psycopg.Error)
+                    log.warning(FOLLOWING_FAILED, error=told, exc_info=ours)
                 self.error = told
                 self._stopping.wait(_AGAIN_S)
 

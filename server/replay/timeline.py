@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from server.archive.reading import read_payload
 from server.catalog.datastreams import apply_datastreams
+from server.catalog.gateways import note_change
 from server.catalog.inventory import apply_inventory
 from server.catalog.plan import PlannedSeries, plan_series
 from server.catalog.resolve import Listed, SeriesRef, load_series, refs_of
@@ -119,6 +120,7 @@ def apply_anew(
 
     What stands where is left as it is, unless the newest inventory had been refused.
     """
+    before = load_series(connection, renewal.gateway, renewal.catalogue)
     out: list[Announced] = []
     for one in inventories:
         if not out or one.is_refused or one.plan != out[-1].plan:
@@ -130,6 +132,8 @@ def apply_anew(
                 continue
         models = {(sensor.thing, sensor.id): sensor.model for sensor in one.inventory.sensors}
         out.append(Announced(one.journal_id, one.plan, models))
+    if load_series(connection, renewal.gateway, renewal.catalogue) != before:
+        note_change(connection, renewal.gateway)
     return out
 
 

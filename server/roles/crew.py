@@ -21,6 +21,7 @@ from server.roles.orders import ASK_AGAIN, Order, Report, line
 from server.roles.role import Workers
 from server.roles.sessions import Dropper
 
+WORKER_NOT_STARTED = "worker_not_started"
 WORKER_ENDED = "worker_ended"
 
 # A worker that ran for so long was well: it is started anew at once, others after a while.
@@ -125,7 +126,14 @@ class _Place:
         pause_s = _FIRST_PAUSE_S
         while not self.stopping.is_set():
             began_s = time.monotonic()
-            process = self._start()
+            try:
+                process = self._start()
+            except OSError as error:  # no memory, no processes: it is tried again
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                self.report = Report(last_error=f"it cannot be started: {error}")
+                log.warning(WORKER_NOT_STARTED, worker=self.order.number, error=str(error))
+                self.stopping.wait(pause_s)
+                continue
             if process is None:
                 return
             self._listen(process)

@@ -21,9 +21,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _YEARS_KEPT = 1024
 _DAY_MS = 86_400_000
-# The calendar of Python ends with this year: in it and after it days are UTC's.
+# The calendar of Python ends with this year: in it and after it days are UTC's, 366 a year.
 _LAST_YEAR = 9999
 _LAST_YEAR_MS = 253_370_764_800_000
+_LONG_YEAR = 366
 
 
 def day_starts(zone: str, from_ms: int, to_ms: int) -> Ints:
@@ -68,14 +69,17 @@ def _remedy(name: str) -> str:
 
 def _year_of(time_ms: int) -> int:
     """Give the year in which the local day of an instant begins, or the one before."""
-    return (_EPOCH + (time_ms - 2 * _DAY_MS) * _MILLISECOND).year
+    early_ms = time_ms - 2 * _DAY_MS
+    if early_ms >= _LAST_YEAR_MS:
+        return _LAST_YEAR + (early_ms - _LAST_YEAR_MS) // (_LONG_YEAR * _DAY_MS)
+    return (_EPOCH + early_ms * _MILLISECOND).year
 
 
 @lru_cache(maxsize=_YEARS_KEPT)
 def _starts(zone: str, year: int) -> Ints:
     found = require_zone(zone)
     if year >= _LAST_YEAR:
-        days = np.arange(366, dtype=np.int64) + 366 * (year - _LAST_YEAR)
+        days = np.arange(_LONG_YEAR, dtype=np.int64) + _LONG_YEAR * (year - _LAST_YEAR)
         return _LAST_YEAR_MS + _DAY_MS * days
     midnight = datetime(year, 1, 1, tzinfo=found)
     starts = []

@@ -13,11 +13,12 @@ from pydantic import BaseModel
 
 from server.api.edge import DatastreamId, ServicesDep
 from server.api.problems import ProblemError
-from server.api.series.assembly import Question, assemble
-from server.api.series.choice import HOUR_MS, Level, choose
+from server.api.series.assembly import Question, assemble, level_for
+from server.api.series.choice import HOUR_MS, Level
 from server.api.series.known import Known, known
 from server.store.port import Floats
 from server.store.reading.bounded import reading
+from server.store.reading.rollups import read_horizons
 from server.store.reading.series import Span
 from server.web import sentences
 from server.web.display import Display, display_for
@@ -71,7 +72,7 @@ def read_plot(
         if not found:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no datastream {datastream_id}.")
         (series,) = found
-        level = choose(span.to_ms - span.from_ms, _POINTS_READ, [series.interval_s])
+        level = level_for(found, Question(span, _POINTS_READ), read_horizons(connection))
         if level is not Level.RAW:
             question = Question(span, _BUCKETS, level)
             answer = assemble(connection, found, question, until)

@@ -117,6 +117,14 @@ def test_a_busy_mqtt_port_is_named_and_the_http_port_is_given_back(refused, busy
         pass
 
 
+def test_migrate_says_that_servers_are_to_be_stopped_first(capfd):
+    """What an older program stores meanwhile has no marks."""
+    with pytest.raises(SystemExit):
+        cli.main(["migrate", "--help"])
+
+    assert "Stop every server first" in capfd.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["run", "migrate"])
 def test_a_database_that_cannot_be_reached_is_named_without_its_password(refused, name):
     url = f"postgresql://saxaul:s3cret@127.0.0.1:{free_port()}/field"

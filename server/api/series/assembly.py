@@ -1,12 +1,14 @@
 """From a question to the series that answer it: read, widened to so many points, aligned."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from http import HTTPStatus
 
 import numpy as np
 from sqlalchemy import Connection
 
+from server.api.problems import ProblemError
 from server.api.series.alignment import Aligned, align
 from server.api.series.choice import (
     HOUR_MS,
@@ -35,6 +37,11 @@ from server.store.reading.series import (
     read_buckets,
     read_observed,
 )
+
+# Of all series together: about 100 bytes of memory each, and a few times that while they are read.
+MOST_HOURS = 1_000_000
+# An answer by lttb may have so many times the points: gaps keep their ends. Beyond: an envelope.
+_MOST_TIMES = 2
 
 
 class Downsample(StrEnum):
@@ -102,10 +109,13 @@ class _Found:
 def assemble(
     connection: Connection, series: Sequence[Known], question: Question, now_ms: int
 ) -> Assembled:
-    """Answer; raises TooManyError when it takes more observations than may be read."""
+    """Answer; raises TooManyError when it takes more observations than may be read.
+
+    An envelope answers where lttb, because of very many gaps, would not keep to the points.
+    """
     span = question.span
     horizons = read_horizons(connection)
-    level = question.level or _level(series, question, horizons)
+    level = question.level or level_for(series, question, horizons)
     read = {Level.RAW: _of_raw, Level.HOUR: _of_hours, Level.DAY: _of_days}[level]
     found = read(connection, series, question, Limits(now_ms, horizons.raw_ms))
     told = [found.buckets[one.id] for one in series]
@@ -113,6 +123,9 @@ def assemble(
     if question.downsample is Downsample.LTTB:
         told = [_thinned(one, at, question.points) for one, at in zip(told, broken, strict=True)]
     axis, columns = align(told, broken)
+    if question.downsample is Downsample.LTTB and len(axis) > _MOST_TIMES * question.points:
+        enveloped = replace(question, downsample=Downsample.ENVELOPE)
+        return assemble(connection, series, enveloped, now_ms)
     expected_ms = min(span.to_ms, now_ms) - span.from_ms
     return Assembled(
         question,
@@ -132,14 +145,20 @@ def assemble(
     )
 
 
-def _level(series: Sequence[Known], question: Question, horizons: Horizons) -> Level:
+def level_for(series: Sequence[Known], question: Question, horizons: Horizons) -> Level:
     """Pick the finest level that is cheap to read and reaches back to the range's beginning."""
     span = question.span
     intervals_s = [one.interval_s for one in series]
     level = choose(span.to_ms - span.from_ms, question.points, intervals_s)
     if level is Level.RAW and span.from_ms < horizons.raw_ms:
         level = Level.HOUR
-    return Level.DAY if level is Level.HOUR and span.from_ms < horizons.hour_ms else level
+    too_many = _hours(span) * len(series) > MOST_HOURS
+    by_days = level is Level.HOUR and (too_many or span.from_ms < horizons.hour_ms)
+    return Level.DAY if by_days else level
+
+
+def _hours(span: Span) -> int:
+    return (span.to_ms - span.from_ms) // HOUR_MS
 
 
 def _expected(span_ms: int, interval_s: float) -> int:
@@ -179,6 +198,12 @@ def _of_hours(
     connection: Connection, series: Sequence[Known], question: Question, limits: Limits
 ) -> _Found:
     span = question.span
+    if _hours(span) * len(series) > MOST_HOURS:
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"More than {MOST_HOURS:,} hours must be read for this: ask for resolution=day, "
+            "for a shorter range, or for fewer datastreams.",
+        )
     edges = (
         np.arange(span.from_ms // HOUR_MS, -(-span.to_ms // HOUR_MS) + 1, dtype=np.int64) * HOUR_MS
     )
@@ -219,9 +244,14 @@ def _of_days(
 
 
 def _thinned(series: Buckets, breaks_ms: Int64s, points: int) -> Buckets:
-    """Keep the points that draw the line; what is not good breaks it, and stays once a break."""
+    """Keep the points that draw the line; what is not good breaks it, and stays once a break.
+
+    Of more stretches than points nothing is left out: it would take long and not be few.
+    """
     good = ~np.isnan(series.summary.mean)
     stretch = np.searchsorted(breaks_ms, series.start_ms) + np.cumsum(~good)
+    if np.count_nonzero(np.diff(stretch[good])) >= points:
+        return series
     kept = thin_stretches(series.start_ms[good], series.summary.mean[good], stretch[good], points)
     bad = np.flatnonzero(~good & np.append(True, good[:-1]))
     return series.chosen(np.sort(np.concatenate([np.flatnonzero(good)[kept], bad])))

@@ -45,7 +45,7 @@ class Series(BaseModel):
         description="How long a bucket is; null where each observation is told. Days may be an "
         "hour longer or shorter"
     )
-    downsample: str = Field(description="envelope or lttb")
+    downsample: str = Field(description="envelope or lttb; of lttb with very many gaps: envelope")
     time: list[Instant] = Field(
         description="Where each bucket begins. The first may begin before `from`: it counts only "
         "what is in the range, as the last one does"

@@ -33,6 +33,10 @@ _SQLITE_QUERY = """
 SELECT datastream_id, time, value, quality FROM observation
 WHERE datastream_id = ? AND time >= ? AND time < ? ORDER BY time LIMIT ?
 """
+_REMEDY = (
+    "ask for a shorter range, for fewer datastreams, or for hourly or daily values "
+    "(resolution=hour or day)."
+)
 
 
 class TooManyError(ServerError):
@@ -66,8 +70,10 @@ class Rows:
         )
 
 
-def read_windows(connection: Connection, windows: Windows, limit: int) -> Rows:
-    """Read all observations in the windows; raises TooManyError beyond `limit`."""
+def read_windows(
+    connection: Connection, windows: Windows, limit: int, remedy: str = _REMEDY
+) -> Rows:
+    """Read all observations in the windows; raises TooManyError beyond `limit`, with the remedy."""
     wanted = windows.to_ms > windows.from_ms
     if not wanted.any():
         none = np.empty(0)
@@ -77,10 +83,7 @@ def read_windows(connection: Connection, windows: Windows, limit: int) -> Rows:
     read = _postgresql if on_postgresql else _sqlite
     found = read(connection, windows, limit)
     if len(found.time_ms) > limit:
-        raise TooManyError(
-            f"More than {limit:,} observations must be read for this: ask for a shorter range, "
-            "for fewer datastreams, or for hourly or daily values (resolution=hour or day)."
-        )
+        raise TooManyError(f"More than {limit:,} observations must be read for this: {remedy}")
     return found
 
 

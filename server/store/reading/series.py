@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import Connection
 
-from server.rollup.marks import Level, Marked
+from server.rollup.marks import Level, Marked, read_marked
 from server.rollup.statistics import HOUR_MS, Bools, summarise, summarise_runs
 from server.store.port import Int64s
 from server.store.reading.buckets import Buckets, joined
@@ -24,6 +24,10 @@ from server.store.reading.rollups import Part, Rollups, read_rollups
 RECENT_MS = 2 * HOUR_MS
 # Of all series together: about 100 MB of memory and a second of reading.
 MOST_ROWS = 2_000_000
+_REMEDY = (
+    "ask for a shorter range or for fewer datastreams, or wait: hourly and daily values are being "
+    "computed (saxaul-server rollup does it at once)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,10 @@ def read_buckets(
     }
     rollups = read_rollups(connection, _part(level, wanted))
     windows = _joined_windows([_windows(one, raw[one.datastream_id], span) for one in wanted])
-    rows = read_windows(connection, windows, MOST_ROWS)
+    rows = read_windows(connection, windows, MOST_ROWS, _REMEDY)
     return {
-        one.datastream_id: _together(one, raw[one.datastream_id], rollups, rows) for one in wanted
+        one.datastream_id: _together(one, raw[one.datastream_id], rollups, rows, horizon_ms)
+        for one in wanted
     }
 
 
@@ -117,14 +122,16 @@ def _marked(
     """Read the marks of the buckets before `fresh_ms`.
 
     Midnight may lie within an hour: an hour that is marked touches the day in which it ends, too.
+    Of days only those of the series themselves are told: each takes a whole day's observations.
     """
     ids = [one.datastream_id for one in wanted]
     first = min(int(one.edges_ms[0]) for one in wanted)
-    hours = read_doubtful(connection, Level.HOUR, ids, first - HOUR_MS, fresh_ms)
+    read = read_marked if level is Level.DAY else read_doubtful
+    hours = read(connection, Level.HOUR, ids, first - HOUR_MS, fresh_ms)
     found = [hours]
     if level is Level.DAY:
         ends = Marked(hours.datastream_id, hours.start_ms + HOUR_MS - 1)
-        found += [ends, read_doubtful(connection, Level.DAY, ids, first, fresh_ms)]
+        found += [ends, read_marked(connection, Level.DAY, ids, first, fresh_ms)]
     return _Marks(
         {
             id_: np.concatenate([one.start_ms[one.datastream_id == id_] for one in found])
@@ -167,14 +174,17 @@ def _joined_windows(parts: Sequence[Windows]) -> Windows:
     )
 
 
-def _together(wanted: Wanted, raw: Bools, rollups: Rollups, rows: Rows) -> Buckets:
+def _together(wanted: Wanted, raw: Bools, rollups: Rollups, rows: Rows, horizon_ms: int) -> Buckets:
     kept = rollups.of(wanted.datastream_id, is_direction=wanted.is_direction)
     own = rows.of(wanted.datastream_id)
     starts, summary = summarise(
         own.time_ms, own.value, own.quality, wanted.edges_ms, is_direction=wanted.is_direction
     )
-    # What begins at no edge was computed for another time zone, and is about to be deleted.
+    # What begins at no edge was computed for another time zone: it is about to be deleted, but for
+    # what begins before the horizon, which is all there is and keeps its days (decision 0017).
     index = np.searchsorted(wanted.edges_ms[:-1], kept.start_ms)
     found = np.minimum(index, len(raw) - 1)
+    inside = (kept.start_ms >= wanted.edges_ms[0]) & (kept.start_ms < wanted.edges_ms[-1])
     sure = (wanted.edges_ms[found] == kept.start_ms) & ~raw[found]
+    sure |= inside & (kept.start_ms < horizon_ms)
     return joined([kept.chosen(sure), Buckets(starts, summary)])

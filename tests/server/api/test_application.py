@@ -1,6 +1,7 @@
 """The OpenAPI document, and that every error is a problem."""
 
 import httpx
+import psycopg
 import pytest
 import structlog
 from openapi_spec_validator import validate
@@ -141,6 +142,20 @@ def test_a_database_that_fails_is_a_problem_with_a_time_to_come_back(tmp_path):
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "5"
     assert "/readyz" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("kind", [psycopg.OperationalError, psycopg.InterfaceError])
+def test_a_driver_that_fails_by_itself_is_the_same_problem(api, monkeypatch, kind):
+    """Large answers are read by the driver alone, whose errors nothing translates."""
+
+    def lost(_):
+        raise kind("the connection is lost")
+
+    monkeypatch.setattr("server.api.queries.sites", lost)
+
+    answer = api.client.get("/api/v1/sites")
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
 def test_a_database_that_fails_is_logged_in_one_line(tmp_path):

@@ -85,6 +85,23 @@ def test_statistics_are_those_of_the_observations(filled, resolution, rolled_up)
         )
 
 
+def test_denser_observations_than_the_interval_says_are_read_in_smaller_slices(
+    sqlite_station, monkeypatch
+):
+    sqlite_station.fill(SOIL, 300, every=HOUR_MS)
+    query = sqlite_station.query(Format.PARQUET, resolution=Resolution.DAY)
+    sqlite_station.export(query, sqlite_station.out / "whole")
+    monkeypatch.setattr("server.store.reading.series.MOST_ROWS", 30)
+
+    sqlite_station.export(query, sqlite_station.out / "sliced")
+
+    whole, sliced = (
+        (sqlite_station.out / one / "data/year=2026/observations.parquet").read_bytes()
+        for one in ("whole", "sliced")
+    )
+    assert sliced == whole
+
+
 def test_days_of_a_station_say_where_they_end(sqlite_station):
     sqlite_station.zone("Europe/Berlin")
     sqlite_station.fill(WIND, 1500, start=MARCH + 20 * 24 * HOUR_MS)

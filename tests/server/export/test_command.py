@@ -7,11 +7,16 @@ import subprocess
 import sys
 
 import pytest
+from sqlalchemy import insert
 
 from server.cli import main
+from server.db.engine import writing
+from server.db.tables import retention_horizon
 from server.export.folder import Folder
+from server.export.query import Format
 
 JANUARY = 1_767_225_600_000
+DAY_MS = 86_400_000
 SOIL, RAIN = "dune-1/soil-10cm/vwc_raw", "dune-1/weather/rain"
 SPAN = ("--from", "2026-01-01", "--to", "2026-04-01")
 
@@ -88,6 +93,39 @@ def test_run_again_it_says_what_has_changed(export, station):
         "  data/kubuqi-dune/dune-1/weather.rain.2026.csv: observations, 50 rows before, 51 now"
     ]
     assert out.splitlines()[1].startswith("Changed since ")
+
+
+def test_what_a_kept_file_lacks_is_said_and_is_no_success(export, station):
+    asked = ("--site", "kubuqi", *SPAN, "--format", "csv", "--property", "rain")
+    export(*asked)
+    station.store(RAIN, [(JANUARY + 5 * DAY_MS, 7.0, 1, "")])
+    with writing(station.engine) as connection:
+        given = {"level": "raw", "before": JANUARY + DAY_MS}
+        connection.execute(insert(retention_horizon).values(given))
+    code, out, _ = export(*asked)
+
+    assert code == 1
+    assert "export that too, with --from 2026-01-02T00:00:00.000Z --out NEW_FOLDER" in out
+
+
+@pytest.mark.parametrize(("hours", "said"), [(25, True), (23, False)])
+def test_parts_that_were_read_long_ago_are_said(export, station, monkeypatch, hours, said):
+    """An interrupted run keeps what it has read, however late it goes on."""
+
+    def show(step):
+        if "rain" in step.what:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        station.work(station.query(Format.CSV), show=show).run()
+    later_ms = station.now_ms + hours * 3_600_000
+    monkeypatch.setattr("server.export.command.wall_clock_ms", lambda: later_ms)
+    code, out, _ = export("--site", "kubuqi", *SPAN, "--format", "csv")
+
+    assert code == 0
+    assert ("Parts read on 2026-03-20 were kept: run again to refresh them." in out) is said
+    _, out, _ = export("--site", "kubuqi", *SPAN, "--format", "csv")
+    assert "were kept" not in out
 
 
 def test_nothing_in_the_span_is_said(export):

@@ -11,6 +11,7 @@ from server.db.engine import writing
 from server.errors import ExportError, StoreError
 from server.export.folder import JOURNAL, Folder
 from server.export.query import Format, Resolution
+from server.export.run import LOST, is_lacking
 
 JANUARY, FEBRUARY, MARCH = 1_767_225_600_000, 1_769_904_000_000, 1_772_323_200_000
 SOIL, RAIN = "dune-1/soil-10cm/vwc_raw", "dune-1/weather/rain"
@@ -213,6 +214,57 @@ def test_what_retention_has_dropped_stays_in_the_folder(filled, horizon):
         ("month=2026-02", "gone"),
     ]
     assert filled.export(query).runs[-1].changes == []
+
+
+def drop(station, horizon):
+    with writing(station.engine) as connection:
+        connection.execute(insert(t.retention_horizon).values(level="raw", before=horizon))
+        connection.execute(delete(t.observation).where(t.observation.c.time < horizon))
+
+
+LATE = {
+    "a value": lambda station: station.store(SOIL, [(JANUARY + 20 * DAY_MS + 5, 5.5, 1, "")]),
+    "a flag": lambda station: station.store(
+        SOIL, [(JANUARY + 20 * DAY_MS, 5.5, 4 | 16, "")], replace=True
+    ),
+    "another series": lambda station: station.fill("dune-1/weather/air_temperature", 31 * 144),
+}
+
+
+@pytest.mark.parametrize(
+    ("late", "fmt"),
+    [
+        *(("a value", fmt) for fmt in Format),
+        ("a flag", Format.CSV),
+        ("another series", Format.PARQUET),
+    ],
+)
+def test_a_kept_part_that_lacks_what_came_since_says_so(filled, late, fmt):
+    """It stays as it is, for the database can no longer write all of it."""
+    query = filled.query(fmt, to=FEBRUARY)
+    filled.export(query)
+    LATE[late](filled)
+    drop(filled, JANUARY + 9 * DAY_MS)
+
+    again = filled.export(query)
+
+    (told,) = [one.note for one in again.parts if is_lacking(one)]
+    assert told.endswith("too, with --from 2026-01-10T00:00:00.000Z --out NEW_FOLDER")
+    assert filled.export(query).parts == again.parts
+
+
+@pytest.mark.parametrize("resolution", list(Resolution))
+def test_a_kept_part_that_lacks_nothing_is_not_said_to(filled, resolution):
+    """Horizons move on each day: an alarm each day would be heard by nobody."""
+    query = filled.query(resolution=resolution)
+    filled.export(query)
+    with writing(filled.engine) as connection:
+        given = {"level": resolution.value, "before": JANUARY + 9 * DAY_MS}
+        connection.execute(insert(t.retention_horizon).values(given))
+
+    first, *_ = filled.export(query).parts
+
+    assert first.note == LOST
 
 
 def test_a_part_of_which_some_is_dropped_already_says_so(filled):

@@ -103,6 +103,21 @@ def test_marks_of_younger_readings_hold_nothing_up(field):
     assert field.times(1) == [days_ago(5)]
 
 
+def test_an_hour_of_a_day_that_begins_before_the_horizon_is_computed_first(on_sqlite):
+    """Worked off later, it would find its local day behind the horizon: wrong for ever."""
+    on_sqlite.store(1, [days_ago(100)])
+    on_sqlite.roll_up()
+    midnight_ms = days_ago(30) - 5 * HOUR_MS
+    on_sqlite.store(1, [midnight_ms + 3 * HOUR_MS])
+
+    assert work_off(on_sqlite, MONTH) is Wait.ROLLUPS
+    assert Level.RAW not in horizons(on_sqlite)
+
+    on_sqlite.roll_up()
+    assert work_off(on_sqlite, MONTH) is None
+    assert horizons(on_sqlite)[Level.RAW] == midnight_ms
+
+
 def test_what_comes_after_the_door_is_left_out_and_counted(field):
     """Its hour can no longer be computed: to store it would make of it the whole hour."""
     field.store(1, [days_ago(100), days_ago(5)])

@@ -3,16 +3,20 @@
 import threading
 
 import pytest
+from msgspec import structs
 from sqlalchemy import select
 
 from server.db.engine import writing
 from server.db.locks import lock_gateways
-from server.db.tables import journal, ledger_range
+from server.db.tables import gateway, journal, ledger_range
 from server.ingest.bulk import names
+from server.ingest.bulk.group import group_of
 from server.ingest.pipeline import Pipeline, Turn
 from server.ingest.worker import Backoff, Worker
 from server.store.engines import store_for
+from wire import topics
 from wire.catalogue import bundled
+from wire.messages import Status, encode
 
 NOW = 1_767_225_600_000
 BATCHES = range(1, 41)
@@ -116,6 +120,43 @@ def test_a_name_that_another_program_announced_is_looked_up_again(take, engine, 
     assert outcome.status == "stored"
 
 
+def test_a_lone_batch_is_judged_by_the_inventory_that_another_program_took(take, engine, station):
+    """Also one that goes in by itself: what is derived from it is what the model now calls for."""
+    take(station.announce())
+    take(station.readings(1, ["2000"]))
+    unknown = structs.replace(station.inventory().sensors[0], model="ACME X1")
+    type(take)(engine)(station.announce(station.inventory(sensors=[unknown])))
+
+    take(station.readings(2, ["2100"], at_ms=station.now_ms - 60_000))
+
+    assert [value for _, value, _ in take.rows("dune-1/soil-10cm/vwc_raw")] == [2000.0, 2100.0]
+    assert len(take.rows("dune-1/soil-10cm/vwc")) == 1
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_what_says_how_a_gateway_is_keeps_its_order_while_another_program_is_at_it(
+    workers, engine, station, monkeypatch
+):
+    """The last will, and the greeting that is prepared already: it must not stay offline."""
+    worker, _ = workers
+    other = type(station)(gateway="kubuqi-edge")
+    topic = topics.status(station.gateway)
+    offline, online = (
+        station.message(topic, encode(Status(state=state, at=NOW)))
+        for state in ("offline", "online")
+    )
+    free = [{other.gateway}, {station.gateway}, {station.gateway}, {station.gateway}]
+    monkeypatch.setattr(worker, "_lock", lambda *_: free.pop(0))
+
+    for group in ([other.announce(), offline], [online], worker._inbox.take(9, 0)):
+        if works := [*group, *worker._inbox.take(9, 0)]:
+            worker._work_off(group_of(works, worker._pipeline.names), SilentWire())
+
+    with engine.connect() as connection:
+        state = select(gateway.c.state).where(gateway.c.id == station.gateway)
+        assert connection.execute(state).scalar_one() == "online"
+
+
 def test_a_name_that_nobody_announced_is_looked_up_once_a_transaction(
     take_on_sqlite, station, monkeypatch
 ):
@@ -127,7 +168,7 @@ def test_a_name_that_nobody_announced_is_looked_up_once_a_transaction(
     monkeypatch.setattr(names, "load_series", lambda *given: read.append(given) or load(*given))
     take(*(station.readings(seq, ["1"], name="dune-1/soil-10cm/soil_ec") for seq in range(2, 20)))
 
-    assert len(read) == 1
+    assert len(read) <= 1
 
 
 def test_a_site_that_two_gateways_name_at_once_is_entered_once(engine, station):

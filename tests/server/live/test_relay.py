@@ -122,6 +122,20 @@ def test_a_stop_tells_what_is_left(timescale_engine, series, follower, browser):
     assert wait_until(lambda: browser.rows() == [series], PATIENCE_S)
 
 
+def test_what_could_not_be_announced_is_announced_later(
+    timescale_engine, series, follower, browser, monkeypatch
+):
+    """As when the database takes no more connections for a while."""
+    announcer = Announcer(timescale_engine)
+    announcer.publish([series])
+    monkeypatch.setattr("server.live.announce._NOTIFY", text("SELECT 1 / 0"))
+    announcer._tell()
+    monkeypatch.undo()
+    announcer._tell()
+
+    assert wait_until(lambda: browser.rows() == [series], PATIENCE_S)
+
+
 def test_after_a_lost_connection_pages_read_anew(timescale_engine, series, follower, browser):
     """What was announced meanwhile nobody heard. The first resync is for what was before us."""
     assert wait_until(lambda: browser.resyncs() == 2, PATIENCE_S)

@@ -79,3 +79,14 @@ def test_an_unknown_zone_is_refused_with_what_helps(name, hint):
         require_zone(name)
 
     assert f"time zone '{name}'" in str(caught.value)
+
+
+def test_days_go_on_long_after_the_calendar_of_python_has_ended():
+    """Who takes days together looks as far over the range's end as one of its buckets is long."""
+    end_ms = MAX_TIME_MS + 5000 * 86_400_000
+
+    edges = day_starts("Asia/Kolkata", MAX_TIME_MS, end_ms)
+
+    assert edges[0] <= MAX_TIME_MS < edges[1]
+    assert edges[-2] < end_ms <= edges[-1]
+    assert set(np.diff(edges).tolist()) == {86_400_000}

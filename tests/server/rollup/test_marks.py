@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.event import listen
 
 from server.db.engine import open_engine, writing
 from server.db.migrate import upgrade
@@ -112,15 +113,21 @@ def test_what_was_stored_before_there_were_rollups_is_marked(database_url):
     engine = open_engine(database_url)
     upgrade(engine)
     with writing(engine) as connection:
-        given = columns((1, START), (1, START + 1), (2, START + HOUR - 1), (1, START + HOUR))
+        many = [(one, START) for one in (50_001, 100_001)]
+        given = columns((1, START), (1, START + 1), (2, START + HOUR - 1), (1, START + HOUR), *many)
         store_for(engine).append(connection, given)
         connection.execute(text("ALTER TABLE site DROP COLUMN time_zone"))
         for name in ("rollup_hour", "rollup_day", "rollup_mark", "retention_horizon"):
             connection.execute(text(f"DROP TABLE {name}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
 
+    done = []
+    listen(engine, "before_cursor_execute", lambda *given: done.append(given[2].split()[:3]))
+
     upgrade(engine)
 
+    assert done.index(["ALTER", "TABLE", "site"]) > done.index(["INSERT", "INTO", "rollup_mark"])
     assert marked(engine) == [(1, START), (1, START + HOUR), (2, START)]
-    assert count(engine) == 2
+    assert marked(engine, ids=(50_001, 100_001)) == many
+    assert count(engine) == 4, "no mark grows with the fleet"
     engine.dispose()

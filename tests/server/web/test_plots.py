@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from server.db.engine import writing
-from server.db.tables import datastream
+from server.db.tables import datastream, retention_horizon
 from tests.server.api.factory import HOUR, MINUTE, NOW, store
 
 DAY = 24 * HOUR
@@ -76,3 +76,12 @@ def test_a_day_is_drawn_from_its_observations(year):
 
 def test_nothing_in_a_year_says_so(site):
     assert plot(site, VWC)["sentence"] == "No reading in this time."
+
+
+@pytest.mark.parametrize(("level", "by"), [("raw", "hour"), ("hour", "day")])
+def test_where_observations_are_gone_hours_are_drawn_and_where_they_are_gone_days(year, level, by):
+    rows = [{"level": one, "before": NOW - 12 * HOUR} for one in {"raw", level}]
+    with writing(year.engine) as connection:
+        connection.execute(retention_horizon.insert(), rows)
+
+    assert f" by the {by}," in plot(year, VWC, hours=24)["sentence"]

@@ -15,13 +15,15 @@ _IDS = sa.LargeBinary().with_variant(postgresql.ARRAY(sa.Integer), "postgresql")
 _CHUNKS = {"rollup_hour": "360 days", "rollup_day": "3600 days"}
 _NOW_MS = "(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))"
 _HAS_EXTENSION = sa.text("SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'")
+# A mark is read as a whole: it must not grow with the fleet.
+_MOST_IDS = 50_000
 # What is stored already: each series' hours, so that the worker comes to them.
-_MARK_HOURS = """
+_MARK_HOURS = f"""
 INSERT INTO rollup_mark (level, start, datastream_ids)
 SELECT 'hour', hour, array_agg(datastream_id)
 FROM (SELECT DISTINCT datastream_id, date_trunc('hour', time, 'UTC') AS hour FROM observation) AS o
-GROUP BY hour
-"""
+GROUP BY hour, datastream_id / {_MOST_IDS}
+"""  # noqa: S608 - constants only
 _READ_HOURS = sa.text(
     "SELECT DISTINCT time - time % 3600000 AS hour, datastream_id FROM observation ORDER BY 1, 2"
 )
@@ -29,8 +31,6 @@ _READ_HOURS = sa.text(
 
 def upgrade() -> None:
     """Add the tables and the column, and mark what is stored already."""
-    zone = sa.Column("time_zone", sa.Text, nullable=False, server_default="UTC")
-    op.add_column("site", zone)
     connection = op.get_bind()
     on_postgresql = connection.dialect.name == "postgresql"
     for table in _CHUNKS:
@@ -42,16 +42,18 @@ def upgrade() -> None:
         sa.Column("before", Instant, nullable=False),
         sa.PrimaryKeyConstraint("level", name="pk_retention_horizon"),
     )
-    if not on_postgresql:
+    if on_postgresql:
+        op.execute(_MARK_HOURS)
+    else:
         _mark_stored_sqlite(connection)
-        return
-    op.execute(_MARK_HOURS)
-    if connection.execute(_HAS_EXTENSION).scalar_one():
+    if on_postgresql and connection.execute(_HAS_EXTENSION).scalar_one():
         for table, interval in _CHUNKS.items():
             op.execute(
                 f"SELECT create_hypertable('{table}', by_range('start', INTERVAL '{interval}'), "
                 "create_default_indexes => false)"
             )
+    # Last, for from here on nobody reads a site before the end.
+    op.add_column("site", sa.Column("time_zone", sa.Text, nullable=False, server_default="UTC"))
 
 
 def _create_rollup(table: str, *, on_postgresql: bool) -> None:
@@ -87,11 +89,12 @@ def _create_marks(*, on_postgresql: bool) -> None:
 
 
 def _mark_stored_sqlite(connection: sa.Connection) -> None:
-    hours: dict[int, bytearray] = {}
+    marks: dict[tuple[int, int], bytearray] = {}
     for hour, datastream_id in connection.execute(_READ_HOURS):
-        hours.setdefault(hour, bytearray()).extend(datastream_id.to_bytes(4, "little"))
-    if hours:
+        ids = marks.setdefault((hour, datastream_id // _MOST_IDS), bytearray())
+        ids.extend(datastream_id.to_bytes(4, "little"))
+    if marks:
         connection.exec_driver_sql(
             "INSERT INTO rollup_mark (level, start, datastream_ids) VALUES ('hour', ?, ?)",
-            [(hour, bytes(ids)) for hour, ids in hours.items()],
+            [(hour, bytes(ids)) for (hour, _), ids in marks.items()],
         )

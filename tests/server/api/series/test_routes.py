@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from server.api.instants import parse
+from server.api.series import assembly
 from server.api.series.schemas import Series
 from server.db.engine import writing
-from server.db.tables import datastream
+from server.db.tables import datastream, retention_horizon
 from tests.server.api.factory import HOUR, MINUTE, NOW, fill, store
 from tests.server.api.running import served
+from wire.batch import MAX_TIME_MS
 
 DAY = 24 * HOUR
 VWC, RAIN = "dune-1/soil-10cm/vwc", "dune-1/mast/rain"
@@ -156,3 +158,51 @@ def test_an_answer_that_the_client_has_is_not_sent_again(site):
 
     assert (again.status_code, again.content) == (304, b"")
     assert changed.status_code == 200
+
+
+def test_lttb_of_very_many_gaps_is_an_envelope_at_no_more_points(site):
+    """Each stretch would keep its ends, and each gap be told."""
+    lone = [(NOW - DAY + n * 4 * HOUR // 10, 0.3, 1 if n % 2 else 9) for n in range(60)]
+    store(site.engine, site.ids[OTHER], lone)
+
+    params = {"resolution": "raw", "downsample": "lttb", "from": NOW - DAY}
+    few = ask(site, OTHER, points=10, **params)
+    many = ask(site, OTHER, points=30, **params)
+
+    assert (few["downsample"], len(few["time"]) <= 20) == ("envelope", True)
+    assert (many["downsample"], len(many["time"])) == ("lttb", 60)
+
+
+@pytest.mark.parametrize("resolution", ["auto", "raw", "hour", "day"])
+def test_more_than_two_hundred_years_are_refused_before_anything_is_read(site, resolution):
+    params = {"from": 0, "to": MAX_TIME_MS, "resolution": resolution}
+    problem = site.problem("/api/v1/series", datastream=site.ids[VWC], **params)
+
+    assert problem["status"] == 422
+    assert "200 years: ask for a shorter range" in problem["detail"]
+
+
+def test_the_last_two_hundred_years_are_answered(site):
+    params = {"from": MAX_TIME_MS - 199 * 365 * DAY, "to": MAX_TIME_MS, "points": 10}
+
+    assert ask(site, VWC, **params)["time"] == []
+
+
+def test_more_hours_than_fit_into_memory_are_refused_with_the_remedy(site, monkeypatch):
+    monkeypatch.setattr(assembly, "MOST_HOURS", 48)
+    params = {"from": NOW - 25 * HOUR, "resolution": "hour", "to": NOW}
+    one = site.ids[VWC]
+
+    problem = site.problem("/api/v1/series", datastream=[one, site.ids[RAIN]], **params)
+
+    assert problem["status"] == 422
+    assert "resolution=day" in problem["detail"]
+    assert len(site.get("/api/v1/series", datastream=one, **params)["time"]) == 25
+
+
+def test_where_hours_are_too_many_days_are_told_unless_hours_are_asked_for(site, monkeypatch):
+    monkeypatch.setattr(assembly, "MOST_HOURS", 48)
+    with writing(site.engine) as connection:
+        connection.execute(retention_horizon.insert(), {"level": "raw", "before": START + DAY})
+
+    assert ask(site, VWC, points=2000)["resolution"] == "day"

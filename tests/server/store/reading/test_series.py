@@ -6,10 +6,11 @@ import pytest
 from server.db.engine import writing
 from server.db.tables import retention_horizon, rollup_day, rollup_hour
 from server.rollup.days import day_starts
-from server.rollup.marks import Level
+from server.rollup.marks import Level, mark
 from server.rollup.worker import Workshop, anything
 from server.rollup.zones import set_zone
 from server.store.engines import store_for
+from server.store.reading import series
 from server.store.reading.raw import TooManyError
 from server.store.reading.series import Limits, Span, Wanted, read_buckets, read_observed
 from tests.server.rollup.brute import midnight
@@ -60,10 +61,10 @@ def hours(engine, from_ms, to_ms, limits=Limits(LATE)):  # noqa: B008 - frozen
     return lows(found[SCALAR])
 
 
-def days(engine, zone, from_ms, to_ms):
+def days(engine, zone, from_ms, to_ms, limits=Limits(LATE)):  # noqa: B008 - frozen
     wanted = [Wanted(SCALAR, is_direction=False, edges_ms=day_starts(zone, from_ms, to_ms))]
     with engine.connect() as connection:
-        found = read_buckets(connection, Level.DAY, wanted, Span(from_ms, to_ms), Limits(LATE))
+        found = read_buckets(connection, Level.DAY, wanted, Span(from_ms, to_ms), limits)
     return lows(found[SCALAR])
 
 
@@ -155,3 +156,48 @@ def test_the_horizon_is_read_by_level(engine):
         connection.execute(retention_horizon.insert(), rows)
 
         assert read_horizons(connection) == Horizons(5000, 3000)
+
+
+def test_days_before_the_horizon_are_those_of_the_zone_that_the_site_had(site):
+    """Nothing of them can be computed for another zone (decision 0017)."""
+    horizon_ms = midnight(START + DAY, "Asia/Kolkata") + 1
+    before = days(site, "Asia/Kolkata", START - DAY, START + 3 * DAY)
+    kept = {start for start in before if start < horizon_ms}
+    with writing(site) as connection:
+        rows = {"level": "raw", "before": horizon_ms}
+        connection.execute(retention_horizon.insert(), rows)
+        set_zone(connection, 1, "Europe/Berlin")
+
+    limits = Limits(LATE, horizon_ms)
+    found = days(site, "Europe/Berlin", START - DAY, START + 3 * DAY, limits)
+
+    edges = set(day_starts("Europe/Berlin", START - DAY, START + 3 * DAY).tolist())
+    assert len(kept) == 2
+    assert {start for start in found if start < horizon_ms} == kept
+    assert {start: found[start] for start in kept} == {start: before[start] for start in kept}
+    assert {start for start in found if start >= horizon_ms} <= edges
+    assert max(found) >= horizon_ms
+
+
+@pytest.mark.parametrize("level", Level)
+def test_a_mark_of_another_series_makes_no_day_doubtful(site, level):
+    """A day takes many observations: an import for one station must not make all others slow."""
+    spoil(site, rollup_day)
+    with writing(site) as connection:
+        start = midnight(START + DAY, "Asia/Kolkata") + (HOUR // 2 if level is Level.HOUR else 0)
+        other = np.array([SCALAR + 1], dtype=np.int32)
+        mark(connection, level, other, np.array([start], dtype=np.int64))
+
+    found = days(site, "Asia/Kolkata", START - DAY, START + 3 * DAY)
+
+    assert set(found.values()) == {-1.0}
+
+
+def test_who_asked_for_hours_already_is_told_to_wait_for_them(site, monkeypatch):
+    monkeypatch.setattr(series, "MOST_ROWS", 1)
+    append(site, [(SCALAR, START + 5 * HOUR + 1, 0.5, 1)])
+
+    with pytest.raises(TooManyError, match=r"or wait: .*saxaul-server rollup") as caught:
+        hours(site, START, START + 48 * HOUR)
+
+    assert "resolution=" not in str(caught.value)
