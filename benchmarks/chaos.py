@@ -7,6 +7,7 @@ under the outbox; then how fast a week's backlog comes in, and what a month's co
 import json
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import product
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     logs.configure("warning")  # the outboxes that are made in this process
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Found by writing a file, which would be left there by whoever is interrupted at that moment.
+    tempfile.gettempdir()
     with telling() as tells:
         try:
             tells.say(f"seed {options.seed}")
