@@ -1,5 +1,6 @@
 """Where experiments take place: folders of their own, and a database server once one is needed."""
 
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,10 +50,12 @@ class Place:
 @contextmanager
 def place(name: str, *, keep: bool) -> Iterator[Place]:
     """Give an empty folder, deleted afterwards: when `held` was set, or when interrupted."""
-    here = Place(Path(tempfile.mkdtemp(prefix=f"saxaul-chaos-{name}-")))
+    # Named before it is made: whoever is interrupted in between knows what to delete.
+    here = Place(Path(tempfile.gettempdir()) / f"saxaul-chaos-{name}-{secrets.token_hex(4)}")
     try:
+        here.folder.mkdir(mode=0o700)
         yield here
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, GeneratorExit):  # the latter: before its user had it in hand
         clean_up(here.folder)
         raise
     if here.held and not keep:
