@@ -43,10 +43,10 @@ STOP_FAILED = "stop_failed"
 STOP_LATE = "stop_late"
 
 # Together under the 3 s within which the server stops, when it has no workers.
-_HTTP_STOP_S = 1.2
+_HTTP_STOP_S = 0.9
 _INGEST_STOP_S = 0.9
 _BROKER_STOP_S = 0.4
-_UPKEEP_STOP_S = 0.3
+_UPKEEP_STOP_S = 0.2
 _DATABASE_STOP_S = 0.1
 # Workers are processes: they finish a transaction, and need not be killed in it.
 _WORKERS_STOP_S = 10.0

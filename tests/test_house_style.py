@@ -1,6 +1,8 @@
 """The limits we hold our own code to; each sits on the tail, where code starts to hurt."""
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,31 @@ def test_no_package_holds_too_many_modules():
             counts[path.parent] = counts.get(path.parent, 0) + 1
 
     assert {folder: n for folder, n in counts.items() if n > MAX_MODULES_IN_A_PACKAGE} == {}
+
+
+def test_no_program_needs_what_only_the_tests_install():
+    """Such as a bench: `bin/prepare bench` installs no tools of the tests."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    tools = {name_of(one) for one in project["dependency-groups"]["dev"]}
+    imported = {
+        (module, str(path.relative_to(ROOT)))
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for module in modules_of(node)
+    }
+
+    assert "httpx" in tools
+    assert [one for one in sorted(imported) if one[0] in tools] == []
+
+
+def name_of(requirement):
+    return re.split(r"[^A-Za-z0-9_-]", requirement)[0].replace("-", "_").lower()
+
+
+def modules_of(node):
+    """Name the top-level modules that an import statement brings in."""
+    if isinstance(node, ast.Import):
+        return [alias.name.partition(".")[0] for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return [node.module.partition(".")[0]]
+    return []

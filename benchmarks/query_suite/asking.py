@@ -1,10 +1,16 @@
 """Asks the running server, one question after the other, and notes how long it says it took."""
 
+import gzip
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
-import httpx
+import msgspec
 import psycopg
 
 from benchmarks.query_suite.past import DAY_MS, MINUTE_MS, Past
@@ -46,13 +52,13 @@ class Asker:
 
     def require_right(self) -> None:
         """Compare an answer with what was put in; raises SetupError."""
-        with httpx.Client(base_url=self.url, timeout=_TIMEOUT_S) as client:
-            answer = client.get(_SERIES, params=self._year(random.Random(1))).json()
+        with _connected(self.url) as connection:
+            answer = _get(connection, _SERIES, self._year(random.Random(1))).json()
             (series,) = answer["series"]
             told = sum(series["n"])
             if told != self.past.days * 1440 or series["completeness"] != 1.0:
                 raise SetupError(f"a year of a series has {told} observations in the answer")
-            known = len(client.get("/api/v1/latest").json()["items"])
+            known = len(_get(connection, "/api/v1/latest", {}).json()["items"])
             if known < self.past.series:
                 raise SetupError(f"{known} newest values are told")
 
@@ -71,14 +77,48 @@ class Asker:
 
     def _ask(self, path: str, question: Callable[[random.Random], Parameters]) -> list[float]:
         chance = random.Random(4)
-        times = []
-        with httpx.Client(base_url=self.url, timeout=_TIMEOUT_S) as client:
-            for _ in range(_WARM_UP + self.requests):
-                answer = client.get(path, params=dict(question(chance)))
-                if answer.status_code != 200:
-                    raise SetupError(f"{path} answers {answer.status_code}: {answer.text[:200]}")
-                times.append(server_ms(answer.headers["server-timing"]))
+        with _connected(self.url) as connection:
+            times = [
+                _get(connection, path, question(chance)).server_ms
+                for _ in range(_WARM_UP + self.requests)
+            ]
         return times[_WARM_UP:]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came, as it was sent, and how long the server worked."""
+
+    body: bytes
+    encoding: str
+    server_ms: float
+
+    def json(self) -> dict[str, Any]:
+        text = gzip.decompress(self.body) if self.encoding == "gzip" else self.body
+        return msgspec.json.decode(text, type=dict[str, Any])
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[HTTPConnection]:
+    """Give one connection that is kept, as a browser's; raises SetupError when it breaks."""
+    place = urlsplit(url)
+    try:
+        with closing(HTTPConnection(place.netloc, timeout=_TIMEOUT_S)) as connection:
+            yield connection
+    except (OSError, HTTPException) as error:
+        raise SetupError(f"the server at {url} does not answer: {error}") from error
+
+
+def _get(connection: HTTPConnection, path: str, parameters: Parameters) -> _Answer:
+    address = f"{path}?{urlencode(parameters, doseq=True)}"
+    connection.request("GET", address, headers={"Accept-Encoding": "gzip"})
+    with connection.getresponse() as response:
+        body = response.read()
+        if response.status != HTTPStatus.OK:
+            raise SetupError(f"{path} answers {response.status}: {body[:200]!r}")
+        header = response.headers
+        took_ms = server_ms(header["server-timing"])
+        return _Answer(body, header.get("content-encoding", ""), took_ms)
 
 
 def server_ms(header: str) -> float:

@@ -3,7 +3,7 @@
 What ingest brings is nearly always new, and COPY alone takes it at twice the speed. It stops at the
 first observation that is already there: then it is undone, and the rows go into a staging table and
 from there by INSERT ... ON CONFLICT. Rows pass as bytes of numpy arrays in both directions, never
-one by one.
+one by one; see `server.store.reading.binary` for the way back.
 """
 
 from typing import Any
@@ -17,6 +17,7 @@ from server.hypertable.horizon import without_late
 from server.hypertable.strewn import room_for
 from server.rollup.marks import mark_hours
 from server.store.port import Columns, Int32s, Int64s, Range
+from server.store.reading.binary import Fields, fetch
 
 # PostgreSQL 17 manual, COPY, "Binary Format": signature, flags and header extension; then for each
 # row the number of fields and each field after its length, big-endian; at the end, -1.
@@ -39,18 +40,6 @@ _ROW = np.dtype(
         ("quality", ">i4"),
     ]
 )
-_RANGE_ROW = np.dtype(
-    [
-        ("fields", ">i2"),
-        ("time_bytes", ">i4"),
-        ("time", ">i8"),
-        ("value_bytes", ">i4"),
-        ("value", ">f8"),
-        ("quality_bytes", ">i4"),
-        ("quality", ">i4"),
-    ]
-)
-
 _STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS staged_observation (
     time timestamptz, value double precision, datastream_id integer, quality integer
@@ -67,8 +56,7 @@ _VALUE_AT = slice(18, 26)  # behind the count of fields, the instant, and the va
 # conflicts comes in spells, such as a history that is imported again, and each try that fails
 # leaves dead rows behind.
 _FIRST_WARY, _LONGEST_WARY = 8, 512
-# A fixed row width needs a value in every row, so NaN stands for NULL where rows are staged, and
-# where they are read.
+# NaN stands for NULL where rows are staged, and where they are read.
 _INSERT = """
 INSERT INTO observation (time, value, datastream_id, quality)
 SELECT time, NULLIF(value, 'NaN'), datastream_id, quality FROM staged_observation
@@ -101,15 +89,14 @@ JOIN observation o ON o.datastream_id = n.datastream_id
 WHERE o.value IS NULL
 ON CONFLICT DO NOTHING
 """
-_COPY_OUT = """
-COPY (
-    SELECT time, COALESCE(value, 'NaN'), quality FROM observation
-    WHERE datastream_id = %s
-      AND time >= timestamptz '1970-01-01 00:00Z' + %s * interval '1 millisecond'
-      AND time < timestamptz '1970-01-01 00:00Z' + %s * interval '1 millisecond'
-    ORDER BY time LIMIT %s
-) TO STDOUT (FORMAT binary)
+_RANGE = """
+SELECT time, COALESCE(value, 'NaN'), quality FROM observation
+WHERE datastream_id = %s
+  AND time >= timestamptz '1970-01-01 00:00Z' + %s * interval '1 millisecond'
+  AND time < timestamptz '1970-01-01 00:00Z' + %s * interval '1 millisecond'
+ORDER BY time LIMIT %s
 """
+_RANGE_FIELDS: Fields = (("time", "time"), ("value", "double"), ("quality", "int"))
 
 
 class TimescaleStore:
@@ -174,17 +161,8 @@ class TimescaleStore:
         self, connection: Connection, datastream_id: int, from_ms: int, to_ms: int, limit: int
     ) -> Range:
         """Read a range; see the port."""
-        with (
-            _cursor(connection) as cursor,
-            cursor.copy(_COPY_OUT, (datastream_id, from_ms, to_ms, limit)) as copy,
-        ):
-            data = b"".join(bytes(part) for part in copy)
-        rows = np.frombuffer(data[len(_HEADER) : -len(_TRAILER)], dtype=_RANGE_ROW)
-        return Range(
-            rows["time"].astype(np.int64) // 1000 + _PG_EPOCH_MS,
-            rows["value"].astype(np.float64),
-            rows["quality"].astype(np.int32),
-        )
+        found = fetch(connection, _RANGE, (datastream_id, from_ms, to_ms, limit), _RANGE_FIELDS)
+        return Range(found["time"], found["value"], found["quality"])
 
 
 def _cursor(connection: Connection) -> psycopg.Cursor[tuple[Any, ...]]:
