@@ -60,16 +60,17 @@ def _explain(message: str, text: str, kind: type, source: str) -> ConfigError:
     )
     if place and not unknown:
         plain = f"{place}: {plain}"
-    return ConfigError(source, plain, _nearest_line(lines, path))
+    return ConfigError(source, plain, nearest_line(lines, path))
 
 
 def _steps(path: str) -> tuple[str | int, ...]:
     return tuple(int(index) if index else name for name, index in _STEP.findall(path))
 
 
-def _nearest_line(
+def nearest_line(
     lines: Mapping[tuple[str | int, ...], int], path: tuple[str | int, ...]
 ) -> int | None:
+    """Find the line of a key, or of the table nearest above it."""
     for length in range(len(path), 0, -1):
         if path[:length] in lines:
             return lines[path[:length]]

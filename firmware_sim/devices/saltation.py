@@ -1,6 +1,6 @@
 """A saltation counter that streams one ASCII line a second: grains and their kinetic energy.
 
-The line is described in the catalogue entry `saltation-counter.toml`.
+The line is described in the catalogue entry `models/saltation-counter.toml`.
 """
 
 from collections.abc import Mapping

@@ -80,7 +80,7 @@ def test_a_sentinel_can_belong_to_some_properties_only():
         (
             'reason = "probe',
             'properties = ["ph"]\nreason = "probe',
-            "names a property that is no field: 'ph'",
+            "probe.toml:14: sentinel 6553.5 names a property that is no field: 'ph'",
         ),
         ("[modbus]", "", "needs a \\[modbus\\] table"),
         ("register", "regster", "probe.toml:9: unknown key 'regster'; did you mean 'register'"),
