@@ -111,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     backfill.set_defaults(command=_backfill)
 
     _add_export(commands)
+    _add_doctor(commands, shared)
 
     config = commands.add_parser(
         "config", parents=[shared], help="print a commented gateway.toml, or check one"
@@ -150,6 +151,21 @@ def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     export.add_argument("--gateway", metavar="ID", help="whose it is, where the outbox cannot say")
     export.set_defaults(command=_export, log_level="warning")
+
+
+def _add_doctor(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", shared: argparse.ArgumentParser
+) -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        parents=[shared],
+        help="look at ports, clock, disk, power, broker and receipts; say what to do",
+        description="Look at all that the gateway stands on: a line each, and a remedy where one "
+        "is needed. Changes nothing, also beside a running gateway. Exit code 1 when a check "
+        "failed.",
+    )
+    doctor.add_argument("--json", action="store_true", help="print the findings for a program")
+    doctor.set_defaults(command=_doctor)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -248,6 +264,12 @@ def _export(args: argparse.Namespace) -> int:
 
     print(*command.run(args, DEFAULT_CONFIG), sep="\n")
     return EXIT_OK
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from gateway.doctor.command import run  # noqa: PLC0415 - see the module's docstring
+
+    return run(args)
 
 
 def _config(args: argparse.Namespace) -> int:

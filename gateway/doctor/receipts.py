@@ -1,0 +1,90 @@
+"""What the outbox knows of the server: how much it has confirmed, and how long ago."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gateway.config import Config
+from gateway.doctor.finding import Finding, failed, fine, look
+from gateway.errors import StoreError
+from gateway.outbox.lock import DataDirLock
+from gateway.outbox.retention import read_dropped, read_lost
+from gateway.outbox.schema import FILE_NAME, open_readonly, store_errors
+
+# Batches wait this many times their usual pace before somebody should look.
+_PATIENCE = 10
+_LEAST_PATIENCE_S = 600.0
+_STATES = """
+SELECT count(*) FILTER (WHERE state = 'unconfirmed'), count(*) FILTER (WHERE state = 'refused'),
+       min(sealed_at_ms) FILTER (WHERE state = 'unconfirmed'),
+       max(settled_at_ms) FILTER (WHERE state = 'stored')
+FROM batch
+"""
+
+
+def check_receipts(config: Config, now_ms: int) -> Iterator[Finding]:
+    """Look at the outbox, also beside a running gateway; changes nothing."""
+    data_dir = Path(config.gateway.data_dir)
+    path = data_dir / FILE_NAME
+    if not path.exists():
+        yield look("outbox", f"{path} is not there yet", "start the gateway, then ask again")
+        return
+    yield _running(data_dir)
+    try:
+        with closing(open_readonly(path)) as db, store_errors(path):
+            waiting, refused, oldest_ms, newest_ms = db.execute(_STATES).fetchone()
+            lost, dropped = read_lost(db).observations, read_dropped(db)
+    except StoreError as error:
+        yield failed("outbox", str(error), "restart the gateway; see 'the outbox is damaged'")
+        return
+    yield _confirmed(config, now_ms, waiting, oldest_ms, newest_ms)
+    yield from _gone(refused, lost, dropped)
+
+
+def _running(data_dir: Path) -> Finding:
+    try:
+        DataDirLock(data_dir).close()
+    except StoreError:
+        return fine("gateway", "it is running")
+    return look("gateway", "it is not running", "sudo systemctl start saxaul-gateway")
+
+
+def _confirmed(
+    config: Config, now_ms: int, waiting: int, oldest_ms: int | None, newest_ms: int | None
+) -> Finding:
+    uplink = config.uplink
+    since = "never" if newest_ms is None else f"last at {_utc(newest_ms)}"
+    told = f"{waiting} batches wait for the server, which has confirmed {since}"
+    patience_s = max(_LEAST_PATIENCE_S, _PATIENCE * uplink.batch_every_s)
+    late = oldest_ms is not None and now_ms - oldest_ms > patience_s * 1000
+    if late and uplink.send_between:
+        return look("receipts", f"{told}; it sends {', '.join(uplink.send_between)} UTC", "wait")
+    if late:
+        return failed(
+            "receipts",
+            f"{told}; the oldest since {_utc(oldest_ms or 0)}",
+            "if the broker is well, look at the server (saxaul-server ledger there)",
+        )
+    if newest_ms is None:
+        return look("receipts", told, "leave it running for some minutes, then ask again")
+    return fine("receipts", told)
+
+
+def _gone(refused: int, lost: int, dropped: int) -> Iterator[Finding]:
+    if refused:
+        yield failed(
+            "refused batches",
+            f"the server refuses {refused} batches",
+            "saxaul-gateway outbox says why; keep this card",
+        )
+    if lost or dropped:
+        yield failed(
+            "lost readings",
+            f"{lost + dropped} readings were given up for want of room",
+            "raise outbox.max_mb or see to the disk's room",
+        )
+
+
+def _utc(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
