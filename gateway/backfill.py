@@ -15,14 +15,14 @@ from typing import TextIO
 
 from gateway.config import Config, datastream_name
 from gateway.outbox import Outbox
+from gateway.outbox.sealing import SEAL_LIMIT
 from wire.batch import MAX_TIME_MS, Sample, representable
 from wire.errors import ConfigError
 from wire.quality import Flag
 
 HEADER = ["time_ms", "datastream", "value", "reason"]
-# One transaction takes this many; a batch takes four of them, for history compresses well.
+# One transaction takes this many, a batch six of them.
 CHUNK = 5_000
-BATCH_LIMIT = 20_000
 MAX_VALUE_CHARS = 40
 
 Progress = Callable[[int], None]
@@ -47,14 +47,18 @@ def backfill(config: Config, path: Path, outbox: Outbox, progress: Progress) -> 
             while chunk := list(islice(rows, CHUNK)):
                 outbox.append_stamped(chunk)
                 total += len(chunk)
-                if total % BATCH_LIMIT == 0:
-                    outbox.seal(BATCH_LIMIT)
+                if total % SEAL_LIMIT == 0:
+                    _seal_all(outbox)
                 progress(file.tell())
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), f"cannot be read: {error}") from None
-    while outbox.seal(BATCH_LIMIT):
-        pass
+    _seal_all(outbox)
     return total
+
+
+def _seal_all(outbox: Outbox) -> None:
+    while outbox.seal():
+        pass
 
 
 def read_rows(file: TextIO, known: set[str], source: str) -> Iterator[tuple[str, Sample]]:

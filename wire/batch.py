@@ -1,4 +1,4 @@
-"""The batch codec: columns of scaled-integer differences as JSON, zlib-compressed (dictionary.py).
+"""The batch codec: columns of scaled-integer differences as JSON, compressed (packing.py).
 
     {"v":1, "clock":"ntp", "t":[first_ms, step_ms, count],
      "s":[{"n":"dune-3/soil-30cm/vwc_raw", "e":-2, "d":[249340,-12,0], "q":[[1,2],[3,1]]},
@@ -19,7 +19,7 @@ from typing import Annotated, Any, NamedTuple, cast
 
 import msgspec
 
-from wire import dictionary
+from wire import packing
 from wire.errors import ContractError
 from wire.messages import DATASTREAM_NAME, ClockSource
 from wire.quality import Flag
@@ -129,36 +129,57 @@ def encode(clock: ClockSource, samples: Mapping[str, Sequence[Sample]]) -> bytes
     """Write a batch; raises ValueError for whatever `decode` would refuse.
 
     That is too many values, one that is not `representable`, a name or an instant out of form.
+    The series are asked for one after the other, so that a mapping may make each when it is wanted.
     """
-    if sum(map(len, samples.values())) > MAX_VALUES:
-        raise ValueError(f"a batch holds at most {MAX_VALUES} values")
+    pieces: list[_Piece] = []
+    count = 0
     for name, rows in samples.items():
+        count += len(rows)
+        if count > MAX_VALUES:
+            raise ValueError(f"a batch holds at most {MAX_VALUES} values")
         _check_series(name, rows)
-    blocks = [
-        (name, block, _times([sample.time_ms for sample in block]))
-        for name, rows in samples.items()
-        for block in _blocks(sorted(rows, key=lambda sample: sample.time_ms))
-    ]
-    shared = _most_common([times for _, _, times in blocks])
+        ordered = sorted(rows, key=lambda sample: sample.time_ms)
+        pieces += [_piece(name, block) for block in _blocks(ordered)]
     head: dict[str, Any] = {"v": VERSION, "clock": clock.value}
-    if shared is not None:
-        head["t"] = shared
-    head["s"] = _shortest_first(
-        [_series_fields(name, block, times, shared) for name, block, times in blocks]
-    )
-    return dictionary.compress(msgspec.json.encode(head))
+    shared = _most_common([piece.times for piece in pieces])
+    if shared:
+        head["t"] = msgspec.Raw(shared)
+    head["s"] = _shortest_first(pieces, shared)
+    return packing.pack(msgspec.json.encode(head))
 
 
-def _shortest_first(series: Sequence[dict[str, Any]]) -> list[msgspec.Raw]:
-    """Put together what is alike, quiet series before restless ones: they pack better by 1 %.
+class _Piece(NamedTuple):
+    """A series, or what of it goes by one exponent, as JSON but for its times: these are put in.
+
+    As text it takes a tenth of the room that its samples took.
+    """
+
+    name: str
+    times: bytes
+    head: bytes
+    tail: bytes
+
+    def text(self, shared: bytes) -> bytes:
+        """Write it, its times only if they are not the shared ones."""
+        times = b"" if self.times == shared else b',"t":' + self.times
+        return self.head + times + self.tail
+
+
+def _most_common(times: Sequence[bytes]) -> bytes:
+    """Choose the times that most series share, to be written once; b"" where there are none."""
+    return max(Counter(times).items(), key=lambda found: found[1], default=(b"", 0))[0]
+
+
+def _shortest_first(pieces: Sequence[_Piece], shared: bytes) -> list[msgspec.Raw]:
+    """Put together what is alike, quiet series before restless ones: zlib packs them 1 % better.
 
     The pieces of a name stay in their order.
     """
-    texts = [msgspec.json.encode(fields) for fields in series]
+    texts = [piece.text(shared) for piece in pieces]
     lengths: Counter[str] = Counter()
-    for fields, text in zip(series, texts, strict=True):
-        lengths[fields["n"]] += len(text)
-    order = sorted(range(len(texts)), key=lambda place: lengths[series[place]["n"]])
+    for piece, text in zip(pieces, texts, strict=True):
+        lengths[piece.name] += len(text)
+    order = sorted(range(len(texts)), key=lambda place: lengths[pieces[place].name])
     return [msgspec.Raw(texts[place]) for place in order]
 
 
@@ -190,28 +211,24 @@ def _blocks(rows: Sequence[Sample]) -> Iterator[list[Sample]]:
         yield block
 
 
-def _series_fields(
-    name: str, block: Sequence[Sample], times: list[Any], shared: list[Any] | None
-) -> dict[str, Any]:
+def _piece(name: str, block: Sequence[Sample]) -> _Piece:
     values = [None if sample.value is None else _exact(sample.value) for sample in block]
     exponent = min((value[1] for value in values if value is not None), default=0)
-    fields: dict[str, Any] = {"n": name, "e": exponent}
-    if times != shared:
-        fields["t"] = times
-    fields["d"] = _differences(
-        [None if v is None else v[0] * 10 ** (v[1] - exponent) for v in values]
-    )
+    mantissas = [None if v is None else v[0] * 10 ** (v[1] - exponent) for v in values]
+    columns: dict[str, Any] = {"d": _differences(mantissas)}
     flags = [Flag.PASS if sample.value is None else sample.flag for sample in block]
     if any(flag != Flag.PASS for flag in flags):
-        fields["q"] = [[int(flag), len(list(run))] for flag, run in groupby(flags)]
+        columns["q"] = [[int(flag), len(list(run))] for flag, run in groupby(flags)]
     reasons = [
         [i, s.reason[:MAX_REASON_CHARS]]
         for i, s in enumerate(block)
         if s.value is None and s.reason
     ]
     if reasons:
-        fields["m"] = reasons
-    return fields
+        columns["m"] = reasons
+    times = msgspec.json.encode(_times([sample.time_ms for sample in block]))
+    head = msgspec.json.encode({"n": name, "e": exponent})[:-1]
+    return _Piece(name, times, head, b"," + msgspec.json.encode(columns)[1:])
 
 
 def _exact(value: Decimal) -> tuple[int, int]:
@@ -248,15 +265,6 @@ def _times(times: Sequence[int]) -> list[Any]:
     if len(steps) <= 1:
         return [first, steps.pop() if steps else 0, len(times)]
     return [first, [instant - first for instant in times]]
-
-
-def _most_common(times: Sequence[list[Any]]) -> list[Any] | None:
-    """Choose the times that most series share, to be written once."""
-    counts = Counter(repr(one) for one in times)
-    if not counts:
-        return None
-    best = counts.most_common(1)[0][0]
-    return next(one for one in times if repr(one) == best)
 
 
 # ---------------------------------------------------------------- reading
@@ -325,7 +333,7 @@ def _check_name(name: str) -> None:
 def _decompress(payload: bytes) -> bytes:
     if len(payload) > MAX_COMPRESSED_BYTES:
         raise ContractError(f"batch of {len(payload)} bytes is over {MAX_COMPRESSED_BYTES}")
-    text = dictionary.decompress(payload, MAX_JSON_BYTES)
+    text = packing.unpack(payload, MAX_JSON_BYTES)
     if text is None:
         raise ContractError(f"batch is over {MAX_JSON_BYTES} bytes when decompressed")
     return text

@@ -1,18 +1,25 @@
-"""Our own batch, as a gateway seals it: the contract's codec and nothing else."""
+"""Our own batches: what a gateway seals of the rows that wait, by its own rule of how many."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.wire_suite.window import Channel, Codec, Readings, Window
+from gateway.outbox.sealing import SEAL_LIMIT, Release, Row, Waiting, seal
 from wire import batch
 from wire.batch import Sample
 from wire.messages import ClockSource
+from wire.quality import Flag
 
 _REPEATS = 5
 
 
 def write(window: Window) -> list[bytes]:
-    """Seal the window as one batch."""
-    return [batch.encode(ClockSource.NTP, _samples(window))]
+    """Seal what a gateway has kept of the window until then, batch after batch."""
+    rows, payloads = _rows(window), []
+    while rows:
+        sealed = seal(Waiting(rows[:SEAL_LIMIT], Release(ClockSource.NTP)))
+        rows = rows[sealed.count :]
+        payloads.append(sealed.payload)
+    return payloads
 
 
 def read(payload: bytes, _channels: Sequence[Channel]) -> Readings:
@@ -43,6 +50,19 @@ def _fastest(work: Callable[[], object], clock: Callable[[], float]) -> float:
         work()
         times.append(clock() - start)
     return min(times)
+
+
+def _rows(window: Window) -> Sequence[Row]:
+    """Give the readings as they came, instant after instant, and as the outbox's table has them."""
+    kept = (
+        (time_ms, one.name, str(window.values[one.name][row]))
+        for row, time_ms in enumerate(window.times_ms)
+        for one in window.channels
+    )
+    return [
+        Row(number, time_ms, time_ms, name, value, int(Flag.PASS), "")
+        for number, (time_ms, name, value) in enumerate(kept)
+    ]
 
 
 def _samples(window: Window) -> Mapping[str, Sequence[Sample]]:

@@ -20,8 +20,9 @@ from wire.batch import Sample
 from wire.errors import ContractError
 from wire.quality import Flag
 
-# Batches looked into for the last value of each datastream.
-_DEPTH = 200
+# For the last value of each datastream so many of the newest batches are looked into, and no more
+# of them once so many observations were found: a day may be one batch.
+_DEPTH, _ENOUGH = 200, 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +89,18 @@ def _last_values(db: Connection) -> dict[str, Sample]:
 
 
 def _samples(db: Connection) -> Iterator[tuple[str, Sample]]:
+    found = 0
     for (body,) in db.execute("SELECT body FROM payload ORDER BY seq DESC LIMIT ?", (_DEPTH,)):
         try:
-            series = codec.decode(body).series
+            batch = codec.decode(body)
         except ContractError:
             continue  # written by a newer version: shown in the table all the same
-        for one in series:
+        for one in batch.series:
             for sample in one.samples():
                 yield one.name, sample
+        found += len(batch)
+        if found >= _ENOUGH:
+            break
     for name, wall_ms, value, flag, reason in db.execute(
         "SELECT datastream, wall_ms, value, flag, reason FROM pending ORDER BY id"
     ):

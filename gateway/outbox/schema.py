@@ -23,6 +23,8 @@ _ABSURD_VERSION = 1_000
 _BUSY_MS = 5000
 # A write-ahead log that has grown beyond this is cut back when it begins anew.
 _WAL_BYTES = 16_000_000
+# By itself SQLite keeps up to 2 MB of the file in memory, and takes days to get there.
+_CACHE_KIB = 512
 
 # https://www.sqlite.org/rescode.html: what says that the content cannot be read ...
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -219,6 +221,7 @@ def _read_meta(db: sqlite3.Connection, key: str) -> str | None:
 
 def _prepare(db: sqlite3.Connection, path: Path, new_epoch: Callable[[], str]) -> None:
     db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+    db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     # Takes effect in a new file only; an older one stays as large as it once was.
     db.execute("PRAGMA auto_vacuum = INCREMENTAL")
     db.execute("PRAGMA journal_mode = WAL")

@@ -10,15 +10,24 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any, NoReturn, Self, TypeVar
+from typing import NoReturn, Self, TypeVar
 
 import structlog
 
 from gateway.clock import Clock
 from gateway.errors import StoreError
-from gateway.outbox import retention
+from gateway.outbox import retention, sealing
 from gateway.outbox.history import read_past
-from gateway.outbox.pending import Kind, exchange, kinds_waiting, rows_waiting
+from gateway.outbox.pending import (
+    MEMO,
+    NOTE,
+    Kind,
+    exchange,
+    insert,
+    kinds_waiting,
+    rows_waiting,
+    stored,
+)
 from gateway.outbox.recall import Recalled, digests, recall, renumber, set_aside
 from gateway.outbox.retention import Budget
 from gateway.outbox.room import Room, fold
@@ -31,14 +40,11 @@ from gateway.outbox.schema import (
     store_errors,
     transaction,
 )
-from gateway.outbox.sealing import ClockState, Sealed, release, seal
+from gateway.outbox.sealing import SEAL_LIMIT, ClockState, Sealed, Waiting
 from gateway.readings import Observation
-from wire.batch import Sample, representable
+from wire.batch import Sample
 from wire.messages import ClockSource, OutboxFigures, Refusal
-from wire.quality import Flag
 
-# What one batch takes of what is pending: bounds the memory that sealing needs (about 4 MB).
-SEAL_LIMIT = 5_000
 # While the file cannot be opened for want of room, how often it is tried again.
 REOPEN_MS = 10_000
 
@@ -51,11 +57,6 @@ UNCONFIRMED_LOST = "unconfirmed_batches_lost"
 _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-
-_INSERT = (
-    "INSERT INTO pending (boot, mono_ms, wall_ms, clock, datastream, value, flag, reason)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
 
 
 def new_epoch() -> str:
@@ -74,10 +75,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What is in no batch yet: how many observations, and whether the disk is nearly full."""
+    """What is in no batch yet: how many observations, and how many would be enough for a batch."""
 
     count: int
-    cramped: bool
+    enough: int
 
 
 class Outbox:
@@ -164,23 +165,24 @@ class Outbox:
     # ------------------------------------------------------------ observations
 
     def append(self, observations: Sequence[Observation]) -> None:
-        """Keep what was observed now, all of it or nothing; raises StoreError."""
+        """Keep what was observed now and its memos, all of it or nothing; raises StoreError."""
         boot, source = self._clock.boot_id, self._clock.source().value
         offset_ms = self._clock.wall_of(0)
         rows = [
-            (boot, one.mono_ms, one.mono_ms + offset_ms, source, one.datastream, *_stored(one))
+            (boot, one.mono_ms, one.mono_ms + offset_ms, source, one.datastream, *stored(one))
             for one in observations
         ]
-        self._with_room(lambda db: db.executemany(_INSERT, rows))
+        memos = {MEMO + one.datastream: one.memo for one in observations if one.memo}
+        self._with_room(lambda db: insert(db, rows, memos))
 
     def append_stamped(self, samples: Iterable[tuple[str, Sample]]) -> None:
         """Keep values of the past that carry a wall time of their own; raises StoreError."""
         source = ClockSource.NTP.value
         rows = [
-            ("", 0, sample.time_ms, source, datastream, *_stored(sample))
+            ("", 0, sample.time_ms, source, datastream, *stored(sample))
             for datastream, sample in samples
         ]
-        self._with_room(lambda db: db.executemany(_INSERT, rows))
+        self._with_room(lambda db: insert(db, rows))
 
     def pending(self) -> Pending:
         """Tell what waits to be sealed, at the same small cost however much it is.
@@ -191,16 +193,20 @@ class Outbox:
             first, last = db.execute(
                 "SELECT (SELECT min(id) FROM pending), (SELECT max(id) FROM pending)"
             ).fetchone()
-        return Pending(0 if first is None else last - first + 1, self._room.lacks() > 0)
+            is_tight = self._room.lacks() > 0
+        count = 0 if first is None else last - first + 1
+        return Pending(count, sealing.enough(self._budget.max_bytes, is_tight=is_tight))
 
     def seal(self, limit: int = SEAL_LIMIT) -> int:
         """Seal one batch of each kind of pending rows, of at most `limit` observations.
 
-        Returns how many observations went into batches; 0 says that none is left that may go.
-        Raises StoreError.
+        On a disk that is nearly full, of fewer. Returns how many observations went into batches; 0
+        says that none is left that may go. Raises StoreError.
         """
         with self._sealing:
             now = self._clock_state()
+            if self._room.lacks() > 0:
+                limit = min(limit, sealing.TIGHT_LIMIT)
             with self._reading() as db:
                 found = kinds_waiting(db)
             count = sum(self._seal_kind(boot, clock, now, limit) for boot, clock in found)
@@ -214,16 +220,16 @@ class Outbox:
 
     def _seal_kind(self, boot: str, recorded: str, now: ClockState, limit: int) -> int:
         try:
-            how = release(boot, ClockSource(recorded), now, self._hold_ms)
+            how = sealing.release(boot, ClockSource(recorded), now, self._hold_ms)
         except ValueError as error:
             self._condemn_for(error)
         kind = Kind(boot, recorded, how.until_mono_ms)
-        with self._reading() as db:
-            found = rows_waiting(db, kind, limit)
-        if not found:
-            return 0
         try:
-            batch = seal(found, how)
+            with self._reading() as db:
+                waiting = Waiting(rows_waiting(db, kind, limit), how)
+            if not waiting:
+                return 0
+            batch = sealing.seal(waiting)
         except (ValueError, TypeError, ArithmeticError) as error:
             self._condemn_for(error)
         now_ms = now.mono_ms + now.offset_ms
@@ -429,7 +435,7 @@ class Outbox:
     def set_meta(self, values: dict[str, str]) -> None:
         """Keep notes beside the batches, in one transaction."""
         with self._transaction() as db:
-            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+            db.executemany(NOTE, values.items())
 
     def count_dropped(self, count: int) -> None:
         """Note observations that never came this far: memory was full while the disk was."""
@@ -484,12 +490,3 @@ class Outbox:
     def _condemn(self) -> None:
         self._damaged = True
         condemn(self.path)
-
-
-def _stored(one: Observation | Sample) -> tuple[Any, ...]:
-    """Write value, flag and reason; what a batch could not carry becomes a missing that says so."""
-    if one.value is None:
-        return None, int(Flag.MISSING), one.reason
-    if not representable(one.value):
-        return None, int(Flag.MISSING), f"value out of range: {one.value}"
-    return str(one.value), int(one.flag), ""

@@ -2,18 +2,16 @@
 
 A batch costs a row, a place in flight and a receipt, however little is in it, and what is packed
 together packs better. So while nothing can be sent, observations stay pending (they are on the
-disk like any batch) until an hour's worth is there. Pure.
+disk like any batch) until a day's worth is there. Pure.
 """
 
 from collections.abc import Callable
 
 from gateway.outbox import Pending
-from gateway.outbox.store import SEAL_LIMIT
 
-# How long observations that cannot be sent may stay pending.
-PATIENCE_MS = 3_600_000
-# On a disk that is nearly full this many go into a batch, which takes a fiftieth of their room.
-CRAMPED_LIMIT = 500
+# How long observations that cannot be sent may stay pending: a day together takes a third less on
+# the wire than its hours each by itself (decision 0022).
+PATIENCE_MS = 86_400_000
 
 
 class Pace:
@@ -40,8 +38,7 @@ class Pace:
         if now_ms >= self._patient_until_ms:
             return True
         pending = ask()
-        limit = CRAMPED_LIMIT if pending.cramped else SEAL_LIMIT
-        return pending.count - self._held >= limit
+        return pending.count - self._held >= pending.enough
 
     def tried(self, now_ms: int) -> None:
         """Note that sealing begins: if it fails, it is tried again after a period."""

@@ -8,7 +8,7 @@ import structlog
 from gateway.clock import Clock
 from gateway.errors import StoreError
 from gateway.outbox import Outbox
-from gateway.outbox.store import SEAL_LIMIT
+from gateway.outbox.sealing import TIGHT_LIMIT
 from gateway.uplink.pace import Pace
 from wire.messages import ClockSource
 
@@ -78,10 +78,11 @@ class Upkeep:
         count = self._outbox.seal()
         if count:
             _log.info(SEALED, count=count)
-        if count >= SEAL_LIMIT:
+        left = self._outbox.pending().count
+        if left and count >= TIGHT_LIMIT:  # a batch may have been full
             self._pace.more()
         else:
-            self._pace.sealed(now_ms, self._outbox.pending().count)
+            self._pace.sealed(now_ms, left)
 
     def _grant_wish(self, now_ms: int) -> None:
         """Seal all that may go when another program wants it so."""

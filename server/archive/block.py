@@ -1,9 +1,9 @@
 """A block: many payloads of one gateway, compressed together. Pure.
 
-Layout: bz2 of a 4-byte big-endian length, a JSON head of three lists (ids, sizes, zlib levels), and
-the contents one after the other. A zlib-compressed payload stands there as plain text, with the
-level that makes the same bytes of it again, 10 for the contract's own way (wire/dictionary.py);
-level -1 marks one that stands there as it came.
+Layout: bz2 of a 4-byte big-endian length, a JSON head of three lists (ids, sizes, levels), and the
+contents one after the other. A compressed payload stands there as plain text, with what makes the
+same bytes of it again: 0 to 9 for zlib's level, 10 for the contract's own way of it
+(wire/dictionary.py), 11 to 19 for bzip2's levels 1 to 9; -1 marks one that stands there as it came.
 """
 
 import bz2
@@ -15,11 +15,12 @@ from typing import Annotated
 
 import msgspec
 
-from wire import dictionary
+from wire import dictionary, packing
 from wire.errors import ContractError
 
 AS_IT_CAME = -1
 BY_THE_CONTRACT = 10
+_BY_BZIP2 = 10  # and its level
 
 # What other encoders use.
 _LEVELS = (9, 6, 1)
@@ -33,8 +34,8 @@ _HEAD_BYTES = 4
 class Kept:
     """A payload read back. `is_whole` tells that nothing was cut from it when it came.
 
-    Its bytes are those that came; only when this Python's zlib compresses otherwise than the one
-    that packed it are they another compression of the same content.
+    Its bytes are those that came; only when this Python's zlib (or bzip2) compresses otherwise than
+    the one that packed it are they another compression of the same content.
     """
 
     payload: bytes
@@ -53,7 +54,7 @@ class Slot:
 class _Head(msgspec.Struct, array_like=True):
     ids: list[int]
     sizes: list[Annotated[int, msgspec.Meta(ge=0)]]
-    levels: list[Annotated[int, msgspec.Meta(ge=AS_IT_CAME, le=BY_THE_CONTRACT)]]
+    levels: list[Annotated[int, msgspec.Meta(ge=AS_IT_CAME, le=_BY_BZIP2 + 9)]]
 
 
 def pack(slots: Sequence[Slot]) -> bytes:
@@ -114,10 +115,16 @@ def _content(slot: Slot, room: int) -> tuple[bytes, int]:
 
 
 def _ways(payload: bytes) -> Sequence[int]:
+    """Tell what may have packed it: bzip2 data names its level, zlib data its dictionary."""
+    level = packing.bzip2_level(payload)
+    if level is not None:
+        return (_BY_BZIP2 + level,)
     return (BY_THE_CONTRACT,) if dictionary.is_named_in(payload) else _LEVELS
 
 
 def _compressed(plain: bytes, level: int) -> bytes:
+    if level > BY_THE_CONTRACT:
+        return bz2.compress(plain, level - _BY_BZIP2)
     by_the_contract = level == BY_THE_CONTRACT
     return dictionary.compress(plain) if by_the_contract else zlib.compress(plain, level)
 
@@ -127,6 +134,6 @@ def _decompressed(payload: bytes, room: int) -> bytes | None:
     if room <= 0:
         return None
     try:
-        return dictionary.decompress(payload, room)
+        return packing.unpack(payload, room)
     except ContractError:
         return None

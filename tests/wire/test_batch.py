@@ -1,5 +1,7 @@
 """The batch codec: exact, bounded, and deaf to garbage."""
 
+import bz2
+import random
 import zlib
 from decimal import Decimal
 
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire import batch, dictionary
+from wire import batch, dictionary, packing
 from wire.batch import Sample, decode, encode, representable
 from wire.errors import ContractError
 from wire.messages import ClockSource
@@ -81,6 +83,44 @@ def test_decode_undoes_encode(samples, clock):
 
     assert decoded.clock is clock
     assert rows_of(decoded) == samples
+
+
+def restless(count, seed=1):
+    """A series of which the digits are mostly chance."""
+    chance = random.Random(seed)
+    return [Sample(60_000 * i, Decimal(chance.randrange(1000)) / 10) for i in range(count)]
+
+
+def test_a_long_batch_goes_by_bzip2_and_comes_back():
+    samples = {"a/b/c": restless(5000), "a/b/d": restless(300, 2)}
+
+    payload = encode(ClockSource.NTP, samples)
+
+    assert bz2.decompress(payload).startswith(b'{"v":1,"clock":"ntp",')
+    assert rows_of(decode(payload)) == samples
+    assert len(payload) < len(dictionary.compress(bz2.decompress(payload)))
+
+
+@pytest.mark.parametrize("pack", [zlib.compress, dictionary.compress, bz2.compress, packing.pack])
+def test_either_kind_of_packing_says_the_same(pack):
+    text = msgspec.json.encode(EXAMPLE)
+
+    assert decode(pack(text)) == decode(zlib.compress(text))
+
+
+def test_a_series_may_be_made_when_it_is_asked_for_and_is_asked_for_once():
+    asked = []
+
+    class Made(dict):
+        def items(self):
+            for name, count in super().items():
+                asked.append(name)
+                yield name, restless(count)
+
+    payload = encode(ClockSource.NTP, Made({"a/b/c": 3, "a/b/d": 2}))
+
+    assert asked == ["a/b/c", "a/b/d"]
+    assert rows_of(decode(payload)) == {"a/b/d": restless(2), "a/b/c": restless(3)}
 
 
 @given(st.dictionaries(NAMES, series(), max_size=5))
@@ -195,8 +235,8 @@ def test_what_would_be_refused_whole_is_not_written(name, time_ms):
         encode(ClockSource.NTP, {name: [Sample(time_ms, Decimal(1))]})
 
 
-def bomb(size):
-    return zlib.compress(b" " * size, 9)
+def bomb(size, compress=zlib.compress):
+    return compress(b" " * size, 9)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +247,10 @@ def bomb(size):
         (zlib.compress(b"{}")[:-3], "cut short"),
         (zlib.compress(b"{}") + b"x", "followed by something else"),
         (bomb(5_000_000), "when decompressed"),
+        (bomb(50_000_000, bz2.compress), "when decompressed"),
+        (bz2.compress(b"{}")[:-3], "bzip2 data is cut short"),
+        (bz2.compress(b"{}") + b"x", "followed by something else"),
+        (bz2.compress(b'{"v":2,"s":[]}'), "version 2 is not known"),
         (b"x" * 300_000, "over 262144"),
         (zlib.compress(b'{"v":2,"s":[]}'), "version 2 is not known"),
         (zlib.compress(b'{"v":1}'), "missing required field `s`"),

@@ -5,6 +5,7 @@ stored already. What is well-formed carries instants before `FORGED_BEFORE_MS`, 
 tell it from readings.
 """
 
+import bz2
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -123,9 +124,12 @@ _MESSAGES = (
 )
 
 
-def _packed(text: str) -> Callable[[Random], bytes]:
-    payload = zlib.compress(text.encode("utf-8", "surrogatepass"))
+def _ready(payload: bytes) -> Callable[[Random], bytes]:
     return lambda _: payload
+
+
+def _packed(text: str) -> Callable[[Random], bytes]:
+    return _ready(zlib.compress(text.encode("utf-8", "surrogatepass")))
 
 
 def _series(fields: str) -> Callable[[Random], bytes]:
@@ -159,6 +163,9 @@ _BODIES: tuple[Callable[[Random], bytes], ...] = (
     _flipped,
     _too_large,
     _packed(" " * (MAX_JSON_BYTES + 1)),  # a bomb: 4 kB that would unpack to over 4 MB
+    _ready(bz2.compress(bytes(2 * MAX_JSON_BYTES))),  # 48 bytes, to 8 MB
+    lambda rng: b"BZh9" + rng.randbytes(60),
+    lambda rng: bz2.compress(b'{"v":1,"s":[]}' * 9)[: rng.randrange(3, 40)],
     _packed("null"),
     _packed("[" * 100_000),
     _packed('{"v":1}'),

@@ -14,7 +14,7 @@ END_MS = 1_767_225_600_000
 
 @pytest.fixture(scope="module")
 def past():
-    return past_until(END_MS, days=4 / 24, seed=3, pending=90)
+    return past_until(END_MS, days=12 / 24, seed=3, pending=90)
 
 
 @pytest.fixture(scope="module")
@@ -27,16 +27,16 @@ def db(past, tmp_path_factory):
 
 
 def test_twenty_sensors_have_sixty_series_and_a_reading_a_minute(past):
-    assert (past.minutes, past.readings) == (240, 60 * 240)
+    assert (past.minutes, past.readings) == (720, 60 * 720)
     assert past.end_ms == END_MS
 
 
-def test_what_cannot_be_sent_is_sealed_each_hour_and_the_last_is_pending(db):
+def test_what_cannot_be_sent_is_sealed_by_thirty_thousand_and_the_last_is_pending(db):
     counts = [count for (count,) in db.execute("SELECT count FROM batch ORDER BY seq")]
     ((pending,),) = db.execute("SELECT count(*) FROM pending")
 
-    assert sum(counts) + pending == 60 * 240
-    assert max(counts) == 60 * 60
+    assert sum(counts) + pending == 60 * 720
+    assert counts == [30_000]
     assert pending >= 60 * 90
 
 

@@ -395,6 +395,26 @@ def test_what_came_before_others_filled_the_disk_can_still_be_sealed(tmp_path):
     )
 
 
+def test_a_day_s_worth_that_waits_when_others_fill_the_disk_is_sealed_in_parts(tmp_path):
+    """At once it would take more of the log than there is."""
+    run_on_disk(
+        "60m",
+        """
+        outbox = open_outbox()
+        record = Recorder(outbox)
+        for n in range(0, 20_000, 1_000):
+            tick(record, n, count=1_000)
+        outbox.close()
+        outbox = open_outbox()
+        fill_up()
+        assert outbox.seal() == 5_000
+        assert instants(outbox) == list(range(20_000))
+        outbox.close()
+        """,
+        tmp_path,
+    )
+
+
 def test_a_short_log_that_cannot_grow_is_folded_in_again_and_again(tmp_path):
     """It is far from as long as it must be to be folded in by itself."""
     run_on_disk(

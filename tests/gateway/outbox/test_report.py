@@ -53,6 +53,17 @@ def test_the_last_value_is_the_newest_by_time(hand, outbox_of, tmp_path):
     assert report.read(tmp_path, 1).values[NAME].value == 7
 
 
+def test_of_large_batches_only_the_newest_are_looked_into(hand, outbox_of, tmp_path, monkeypatch):
+    """A month of days by the minute would take the technician's Pi minutes to read."""
+    monkeypatch.setattr(report, "_ENOUGH", 3)
+    outbox = outbox_of(hand)
+    for name, count in (("a/b/c", 1), ("a/b/d", 2), ("a/b/e", 2)):
+        outbox.append_stamped([(name, Sample(n, Decimal(n))) for n in range(count)])
+        outbox.seal()
+
+    assert report.read(tmp_path, 1).values.keys() == {"a/b/d", "a/b/e"}
+
+
 def test_a_person_can_read_it(filled, tmp_path):
     out = io.StringIO()
     report.show(report.read(tmp_path, 10), Console(file=out, width=140))

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.outbox import room
 from gateway.outbox.room import LOG_BYTES, RESERVE_BYTES, SPARE_BYTES, SPARE_FILE, Room
+from gateway.outbox.sealing import CRAMPED_LIMIT, SEAL_LIMIT, TIGHT_LIMIT
 from wire.batch import Sample
 
 NAME = "dune-1/soil-10cm/vwc_raw"
@@ -44,7 +45,7 @@ def test_a_disk_that_does_not_tell_its_room_is_written_all_the_same(outbox, monk
 
     monkeypatch.setattr(shutil, "disk_usage", refused)
     append(outbox, 0)
-    assert not outbox.pending().cramped
+    assert outbox.pending().enough == SEAL_LIMIT
     assert outbox.seal() == 200
 
 
@@ -89,6 +90,13 @@ def test_a_batch_finds_its_room_where_its_rows_were(outbox):
     outbox._db.execute(f"PRAGMA max_page_count = {pragma(outbox, 'page_count')}")
     assert pragma(outbox, "freelist_count") == 0
     assert outbox.seal() == 3000
+
+
+def test_on_a_tight_disk_a_batch_takes_no_more_than_the_log_s_share_holds(outbox, disk):
+    append(outbox, 0, count=TIGHT_LIMIT + 10)
+    disk["bytes"] = RESERVE_BYTES - 1
+    assert outbox.pending().enough == CRAMPED_LIMIT
+    assert [outbox.seal(), outbox.seal(), outbox.seal()] == [TIGHT_LIMIT, 10, 0]
 
 
 def test_a_spare_file_is_kept_by_a_disk_with_plenty_only(outbox, disk):

@@ -1,11 +1,13 @@
 """Which rows may go into a batch, and with what times."""
 
 import random
+import tracemalloc
 from decimal import Decimal
 
 import pytest
 
-from gateway.outbox.sealing import ClockState, Release, Row, release, seal
+from gateway.outbox import sealing
+from gateway.outbox.sealing import SEAL_LIMIT, ClockState, Release, Row, Waiting, enough, release
 from wire.batch import MAX_COMPRESSED_BYTES, Sample, decode
 from wire.messages import ClockSource
 from wire.quality import Flag
@@ -39,6 +41,10 @@ def row(number=1, mono_ms=5000, wall_ms=105_000, value="1.50", **more):
     return Row(number, mono_ms, wall_ms, value=value, **fields)
 
 
+def seal(rows, how):
+    return sealing.seal(Waiting(rows, how))
+
+
 def only_sample(sealed):
     return next(decode(sealed.payload).series[0].samples())
 
@@ -68,6 +74,48 @@ def test_value_flag_and_reason_go_over():
 
 def test_the_batch_says_how_its_clock_was_known():
     assert decode(seal([row()], Release(UNKNOWN)).payload).clock is UNKNOWN
+
+
+def test_a_batch_is_of_the_first_rows_of_each_series_in_their_order():
+    """Series come by turns; one that begins later than the batch ends is not named in it."""
+    kinds = ["a/b/c", "a/b/d", "a/b/c", "a/b/c", "a/b/e"]
+    rows = [row(n, wall_ms=n, value=str(n), datastream=one) for n, one in enumerate(kinds)]
+    waiting = Waiting(rows, Release(NTP))
+
+    found = sealing._BySeries(waiting, 4)
+
+    assert {name: [int(s.value) for s in samples] for name, samples in found.items()} == {
+        "a/b/c": [0, 2, 3],
+        "a/b/d": [1],
+    }
+    assert waiting.sealed(4, b"x") == sealing.Sealed(b"x", NTP, 4, 3, 0, 3)
+
+
+def test_a_day_of_twenty_series_by_the_minute_is_sealed_as_one_batch_within_its_memory():
+    """A gateway has 50 MB, of which 39 are taken before it seals anything."""
+    chance = random.Random(1)
+
+    def rows():
+        for n in range(28_800):
+            value = f"{2500 + chance.gauss(0, 2):.2f}"
+            yield row(n, wall_ms=60_000 * (n // 20), value=value, datastream=f"a/b/c{n % 20}")
+
+    tracemalloc.start()
+    sealed = seal(rows(), Release(NTP))
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert sealed.count == 28_800 <= SEAL_LIMIT
+    assert most_bytes < 7_000_000
+
+
+@pytest.mark.parametrize(
+    ("max_bytes", "is_tight", "count"),
+    [(2_000_000_000, False, 30_000), (1_000_000, False, 5_000), (2_000_000_000, True, 500)],
+)
+def test_how_many_are_enough_for_a_batch(max_bytes, is_tight, count):
+    """A small budget is not filled by what waits, and a nearly full disk by neither."""
+    assert enough(max_bytes, is_tight=is_tight) == count
 
 
 def test_what_is_too_large_for_one_batch_is_halved_until_it_fits():

@@ -1,5 +1,6 @@
 """The outbox keeps what it was given, in batches numbered without holes, until it is confirmed."""
 
+import random
 import sqlite3
 from decimal import Decimal
 from threading import Thread
@@ -36,6 +37,22 @@ def test_a_batch_holds_what_was_appended(hand, outbox_of, observe):
         Sample(WALL_MS + 10_000, None, Flag.MISSING, "timeout"),
     ]
     assert outbox.seal() == 0
+
+
+def test_a_day_by_the_minute_is_one_batch_of_bzip2_and_kept_as_it_was_sealed(hand, outbox_of):
+    chance = random.Random(1)
+    values = [Decimal(chance.randrange(10_000)) / 100 for _ in range(28_800)]
+    outbox = outbox_of(hand)
+    outbox.append_stamped(
+        (f"d-1/s-{n % 20}/x", Sample(WALL_MS + n // 20 * 60_000, v)) for n, v in enumerate(values)
+    )
+    assert (outbox.seal(), outbox.seal()) == (28_800, 0)
+    assert outbox.payload(1).startswith(b"BZh")
+    found = {one.name: list(one.samples()) for one in decode(outbox.payload(1)).series}
+    assert found == {
+        f"d-1/s-{one}/x": [Sample(WALL_MS + n * 60_000, v) for n, v in enumerate(values[one::20])]
+        for one in range(20)
+    }
 
 
 def test_an_edge_flag_goes_over(hand, outbox_of, observe):
@@ -380,3 +397,15 @@ class OutboxMachine(RuleBasedStateMachine):
 
 TestOutboxByChance = OutboxMachine.TestCase
 TestOutboxByChance.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+
+
+def test_a_memo_is_kept_with_its_observation_or_neither(outbox_of, hand, observe):
+    outbox = outbox_of(hand)
+    outbox.append(
+        [observe(1_000, memo='{"reading": "1"}'), observe(2_000, memo='{"reading": "2"}')]
+    )
+    with pytest.raises(AttributeError):
+        outbox.append([observe(3_000, memo='{"reading": "3"}'), None])
+
+    assert outbox.meta("memo:dune-1/soil-10cm/vwc_raw") == '{"reading": "2"}'
+    assert outbox.pending().count == 2

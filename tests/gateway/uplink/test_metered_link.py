@@ -16,6 +16,7 @@ from gateway.uplink import Plan, Uplink
 from gateway.uplink.ration import USAGE
 from gateway.uplink.session import Link, Session, Will
 from gateway.uplink.tls import TlsMemory
+from gateway.uplink.upkeep import SEAL_WISH
 
 NAME = "dune-1/soil-10cm/vwc_raw"
 NOON = int(datetime(2026, 3, 10, 12, tzinfo=UTC).timestamp() * 1000)
@@ -106,7 +107,9 @@ def test_a_used_up_budget_ends_in_a_polite_rest_until_midnight(metered, ear, unt
     connections = proxy.connections
     measure(outbox, clock)
     shift.advance_s(3600)
-    until(lambda: outbox.pending().count == 0)  # sealing goes on, an hour's worth at a time
+    assert outbox.pending().count > 0, "they wait for others to be packed with"
+    (outbox.path.parent / SEAL_WISH).touch()
+    until(lambda: outbox.pending().count == 0)  # an export is served all the same
     assert proxy.connections == connections
     shift.advance_s(11 * 3600)
     until(lambda: last_status(ear).get("state") == "online", 20)

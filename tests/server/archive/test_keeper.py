@@ -1,5 +1,8 @@
 """The journal's upkeep: old payloads are packed, too old ones removed, and nothing else."""
 
+import random
+from decimal import Decimal
+
 import pytest
 from sqlalchemy import text
 
@@ -9,6 +12,8 @@ from server.archive.retention import remove_some
 from server.db.engine import writing
 from server.housekeeping import Housekeeper
 from server.ingest.events import Status
+from wire.batch import Sample, encode
+from wire.messages import ClockSource
 
 NOW_MS = 1_767_225_600_000
 DAY_MS = 86_400_000
@@ -34,6 +39,22 @@ def test_old_payloads_are_packed_and_read_as_before(archive):
     assert len(set(archive.blocks().values())) == 1
     assert None not in archive.blocks().values()
     assert [archive.payload(entry) for entry in entries] == before
+
+
+def test_batches_of_a_day_are_text_in_the_block_and_read_as_before(archive):
+    """They come by bzip2: as they came they would not shrink together."""
+    chance = random.Random(1)
+    values = [Sample(60_000 * n, Decimal(chance.randrange(1000))) for n in range(3000)]
+    payloads = [encode(ClockSource.NTP, {"a/b/c": values[seq:]}) for seq in range(8)]
+    assert all(one.startswith(b"BZh") for one in payloads)
+    entries = [archive.add(20, seq, payload=one) for seq, one in enumerate(payloads, start=1)]
+
+    upkeep(archive, WEEK)
+
+    assert [archive.payload(entry) for entry in entries] == payloads
+    with archive.engine.connect() as connection:
+        (block,) = connection.execute(text("SELECT data FROM journal_block")).scalars().all()
+    assert len(block) < 0.5 * sum(map(len, payloads))
 
 
 def test_packed_payloads_no_longer_take_room(archive):
