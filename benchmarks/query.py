@@ -21,7 +21,7 @@ from benchmarks.ingest_suite.station import CHANNELS, MINUTE_MS, Load, gateway_n
 from benchmarks.query_suite.asking import Asker, time_bucket_ms
 from benchmarks.query_suite.figures import Times, broken_limits, figures
 from benchmarks.query_suite.pacing import Pace, sending
-from benchmarks.query_suite.past import HOUR_MS, SERIES_A_STATION, Past, make
+from benchmarks.query_suite.past import HOUR_MS, SERIES_A_STATION, Past, make, settle
 from deploy.children import Child
 from deploy.demo.page import Page
 from deploy.demo.plan import Layout, ServerPlan, server_text
@@ -37,8 +37,9 @@ Server time is what the server says in Server-Timing: from the request until the
 out, written and compressed as a browser takes it. year_plot: a year of one series at a value a
 minute (525,600 of them), at 2,000 points; ten_series: thirty days of ten such series, at other
 instants each time; latest_10k: the newest value of 10,000 datastreams. Of each p95 is told. The
-server that is asked is `saxaul-server run --role api`; beside it one takes in hour batches at
---ingest-rps, half of what bin/bench ingest asks for, and rolls up what comes in.
+server that is asked is `saxaul-server run --role api`; beside it one with --role ingest takes in
+hour batches at --ingest-rps, half of what bin/bench ingest asks for, and rolls up what comes in. So
+docs/scale.md has it where pages are slow beside ingest. All datastreams have a newest value before.
 under_ingest_factor: p95 then by p95 undisturbed, of the kind of question that suffers most.
 time_bucket_ms: the same plot of a year, aggregated from its rows in the database (median).
 """
@@ -85,10 +86,12 @@ def _measure(database_url: str | None, scale: Scale) -> Times:
     ):
         folder = Path(name)
         dense = make(url, scale.past, say)[: scale.past.dense]
-        with running(url, folder / "ingest") as rig, _answering(rig.port, url, folder) as address:
+        ingest = running(url, folder / "ingest", "--role", "ingest")
+        with ingest as rig, _answering(rig.port, url, folder) as address:
             gateways = gateway_names(scale.gateways)
             rig.announce(gateways)
             _expect_series(url, (scale.past.stations + scale.gateways) * SERIES_A_STATION)
+            settle(url)
             asker = Asker(address, scale.past, dense, scale.requests)
             asker.require_right()
             quiet = asker.times_ms()

@@ -45,7 +45,9 @@ def crew_part(crew: Crew, mqtt: MqttSection) -> Part:
         busiest = max(found, key=lambda one: one.report.queued)
         detail = (
             f"{len(found)} ingest processes connected to the broker at {mqtt.host}:{mqtt.port}; "
-            f"{busiest.report.queued} messages wait at worker {busiest.number}, at no other more"
+            f"{busiest.report.queued} messages wait at worker {busiest.number}, at no other more; "
+            f"{sum(one.report.postponed for one in found)} were put off while another process was "
+            "at their gateway"
         )
         return Part(name="ingest", ready=True, detail=detail)
     first = ill[0]

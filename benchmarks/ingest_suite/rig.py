@@ -92,7 +92,9 @@ def _server(
     page = Page(free_port())
     plan = ServerPlan(page.port, mqtt_port, embedded=False)
     layout.server.write_text(server_text(plan, layout), encoding="utf-8")
-    command = [program("saxaul-server"), "run", "--config", str(layout.server), *options]
+    # In any role: one that serves no pages says at another port how it is.
+    at = ("--http-port", str(page.port))
+    command = [program("saxaul-server"), "run", "--config", str(layout.server), *at, *options]
     environment = {"SAXAUL_DATABASE_URL": database_url}
     server = Child("server", command, layout.log("server"), environment=environment)
     server.start()

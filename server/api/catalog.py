@@ -7,9 +7,10 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from server.api import queries
-from server.api.answers.sending import JSON, send
+from server.api.answers.sending import JSON, send_made
+from server.api.answers.timing import stopwatch_of
 from server.api.edge import After, DatastreamId, Parameters, ServicesDep, SiteKey, next_address
-from server.api.newest import answer as newest
+from server.api.newest.answer import Part, choose
 from server.api.problems import ProblemError, documented
 from server.api.queries import DatastreamFilter
 from server.api.schemas import Datastream, Gateway, Items, Latest, Paged, Site, Thing
@@ -120,10 +121,13 @@ def list_latest(
     request: Request, services: ServicesDep, wanted: Annotated[LatestParameters, Query()]
 ) -> Response:
     """Every datastream by id, also one that has not reported yet, with its newest observation."""
-    with reading(services.engine, services.read_timeout_s) as connection:
+    with (
+        stopwatch_of(request).part("read"),
+        reading(services.engine, services.read_timeout_s) as connection,
+    ):
         written = services.catalog.read(connection)
         found = read_newest(connection)
-    part = newest.Part(wanted.site, wanted.after, wanted.limit)
-    items, last = newest.encode(written, found, part)
+    answer = choose(written, found, Part(wanted.site, wanted.after, wanted.limit))
+    last = answer.last_id
     following = None if last is None else next_address(request, after=last)
-    return send(request, newest.body(items, following), JSON, {})
+    return send_made(request, answer.tag(following), lambda: answer.body(following), JSON, {})

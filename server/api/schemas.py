@@ -165,6 +165,25 @@ class GatewayStatus(BaseModel):
     outbox: list[OutboxFigures] = []
 
 
+class InstallationStep(BaseModel):
+    """One thing that was looked at before leaving."""
+
+    about: str
+    verdict: str = Field(description="fine, look or failed")
+    said: str
+
+
+class Installation(BaseModel):
+    """How a technician left a gateway; the photos are on its disk, named by their SHA-256."""
+
+    at: Instant
+    by: str
+    green: bool = Field(description="Nothing had failed")
+    notes: str = ""
+    steps: list[InstallationStep] = []
+    photos: list[str] = []
+
+
 class Gateway(BaseModel):
     """A program at a site that reads sensors and sends batches."""
 
@@ -176,6 +195,7 @@ class Gateway(BaseModel):
     inventory_at: Instant | None
     first_seen_at: Instant
     sites: list[str] = Field(description="Keys of the sites its things stand at")
+    installation: Installation | None = None
 
 
 class JournalStatus(StrEnum):

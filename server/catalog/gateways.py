@@ -1,19 +1,36 @@
 """Gateways: known from their first word on, and how they are."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Connection, insert, select, text, update
 
+from server.db.instant import to_datetime
+from server.db.members import among
 from server.db.tables import gateway
-from wire.messages import Status
+from wire.messages import Installation, Status, encode
 
 Version = tuple[object, object]
 """Which inventory is in force, and since when; to be compared only."""
 
-_VERSIONS = text(
-    "SELECT id, inventory_rev, inventory_at FROM gateway WHERE id = ANY(CAST(:ids AS text[]))"
-)
+_NOTE_ALL = text("""
+INSERT INTO gateway (id, state, status_at, status, first_seen_at)
+SELECT id, state, at, CAST(status AS jsonb), CAST(:now AS timestamptz)
+FROM unnest(CAST(:ids AS text[]), CAST(:states AS text[]), CAST(:at AS timestamptz[]),
+    CAST(:statuses AS text[])) AS told (id, state, at, status)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, status_at = excluded.status_at,
+    status = excluded.status
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a gateway says it is; `at_ms` is when it was like that."""
+
+    gateway: str
+    status: Status
+    at_ms: int
 
 
 def remember(connection: Connection, gateway_id: str, now_ms: int) -> None:
@@ -32,6 +49,21 @@ def note_status(connection: Connection, gateway_id: str, status: Status, at_ms: 
     )
 
 
+def note_statuses(connection: Connection, told: Sequence[Told], now_ms: int) -> None:
+    """Keep the newest statuses of gateways, each named once, also of those not known yet.
+
+    On PostgreSQL.
+    """
+    values = {
+        "ids": [one.gateway for one in told],
+        "states": [one.status.state for one in told],
+        "at": [to_datetime(one.at_ms) for one in told],
+        "statuses": [encode(one.status).decode() for one in told],
+        "now": to_datetime(now_ms),
+    }
+    connection.execute(_NOTE_ALL, values)
+
+
 def note_inventory(connection: Connection, gateway_id: str, rev: int, at_ms: int) -> None:
     """Keep which inventory is in force, and since when."""
     connection.execute(
@@ -39,6 +71,19 @@ def note_inventory(connection: Connection, gateway_id: str, rev: int, at_ms: int
         .where(gateway.c.id == gateway_id, gateway.c.inventory_rev.is_distinct_from(rev))
         .values(inventory_rev=rev, inventory_at=at_ms)
     )
+
+
+def note_installation(
+    connection: Connection, gateway_id: str, installation: Installation | None
+) -> None:
+    """Keep how it was left, unless an older record comes late; none changes nothing."""
+    if installation is None:
+        return
+    own = gateway.c.id == gateway_id
+    known = connection.execute(select(gateway.c.installation).where(own)).scalar()
+    if known is None or known["at"] <= installation.at:
+        told = msgspec.to_builtins(installation)
+        connection.execute(update(gateway).where(own).values(installation=told))
 
 
 def note_change(connection: Connection, gateway_id: str, at_ms: int = 0) -> None:
@@ -55,12 +100,9 @@ def note_change(connection: Connection, gateway_id: str, at_ms: int = 0) -> None
 
 def read_versions(connection: Connection, gateway_ids: Sequence[str]) -> dict[str, Version]:
     """Read which inventories are in force."""
-    if connection.dialect.name == "postgresql":
-        rows = connection.execute(_VERSIONS, {"ids": list(gateway_ids)})
-    else:
-        rows = connection.execute(
-            select(gateway.c.id, gateway.c.inventory_rev, gateway.c.inventory_at).where(
-                gateway.c.id.in_(gateway_ids)
-            )
+    rows = connection.execute(
+        select(gateway.c.id, gateway.c.inventory_rev, gateway.c.inventory_at).where(
+            among(connection, gateway.c.id, gateway_ids)
         )
+    )
     return {id_: (rev, at) for id_, rev, at in rows}

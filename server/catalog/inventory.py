@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection
 
 from server.catalog.datastreams import apply_datastreams
-from server.catalog.gateways import note_inventory, remember
+from server.catalog.gateways import note_installation, note_inventory, remember
 from server.catalog.instruments import apply_sensors
 from server.catalog.places import apply_things
 from server.catalog.plan import plan_series
@@ -30,3 +30,4 @@ def apply_inventory(
     apply_sensors(connection, gateway_id, things, inventory.sensors, now_ms)
     apply_datastreams(connection, gateway_id, things, plan)
     note_inventory(connection, gateway_id, inventory.rev, now_ms)
+    note_installation(connection, gateway_id, inventory.installation)

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from server.db.instant import to_ms
 from wire.catalogue import Derived, SensorModel
+from wire.derive.formula import Formula
 from wire.errors import ContractError
 from wire.messages import DatastreamInfo, Inventory, SensorInfo
 from wire.properties import observed_property
@@ -47,7 +48,7 @@ def plan_series(
     derived = [
         series
         for place, sensor in sensors.items()
-        for series in _derived(place, catalogue.get(sensor.model), announced)
+        for series in _derived(place, sensor, catalogue.get(sensor.model), announced)
     ]
     return raw + derived
 
@@ -119,7 +120,10 @@ def _check_unit(info: DatastreamInfo) -> None:
 
 
 def _derived(
-    place: str, model: SensorModel | None, announced: Mapping[str, PlannedSeries]
+    place: str,
+    sensor: SensorInfo,
+    model: SensorModel | None,
+    announced: Mapping[str, PlannedSeries],
 ) -> Iterable[PlannedSeries]:
     """List the series that the server derives for the sensor at a place."""
     for entry in model.derived if model else ():
@@ -129,11 +133,27 @@ def _derived(
                 f"datastream '{name}' is announced as raw, but the server derives it from "
                 f"'{entry.source}'"
             )
-        if source is not None:
-            yield _derive_from(source, name, entry)
+        formula = _formula(place, sensor, entry, announced)
+        if source is not None and formula is not None:
+            yield _derive_from(source, name, entry, formula)
 
 
-def _derive_from(source: PlannedSeries, name: str, entry: Derived) -> PlannedSeries:
+def _formula(
+    place: str, sensor: SensorInfo, entry: Derived, announced: Mapping[str, PlannedSeries]
+) -> Formula | None:
+    """Say how a series is computed; None while a source or what was measured on site is missing."""
+    if any(f"{place}/{key}" not in announced for key in entry.also):
+        return None
+    given = {name: getattr(sensor, name, None) for name in entry.parameters}
+    parameters = {name: value for name, value in given.items() if value is not None}
+    if len(parameters) < len(given):
+        return None
+    return Formula(entry.transform, tuple(entry.also), parameters)
+
+
+def _derive_from(
+    source: PlannedSeries, name: str, entry: Derived, formula: Formula
+) -> PlannedSeries:
     return PlannedSeries(
         name=name,
         thing=source.thing,
@@ -143,7 +163,7 @@ def _derive_from(source: PlannedSeries, name: str, entry: Derived) -> PlannedSer
         statistic=source.statistic,
         interval_s=source.interval_s,
         source=source.name,
-        transform=entry.transform,
+        transform=str(formula),
     )
 
 

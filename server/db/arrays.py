@@ -1,4 +1,4 @@
-"""Numpy arrays as parameters of PostgreSQL: passed as their bytes, never number by number.
+"""Numpy arrays to PostgreSQL and back: passed as their bytes, never number by number.
 
 Source: PostgreSQL 17, src/backend/utils/adt/arrayfuncs.c, array_recv: number of dimensions, flag
 for NULLs, element type; for each dimension its size and lower bound; each element after its length.
@@ -15,8 +15,11 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 _HEAD = struct.Struct(">iiIii")
-_INT4, _INT8, _FLOAT8 = 23, 20, 701  # pg_type.dat
-_INT4S, _INT8S, _FLOAT8S = 1007, 1016, 1022
+_INT4, _INT8, _FLOAT8, _INSTANT = 23, 20, 701, 1184  # pg_type.dat
+_INT4S, _INT8S, _FLOAT8S, _INSTANTS = 1007, 1016, 1022, 1185
+_INT4_ITEM = np.dtype([("bytes", ">i4"), ("value", ">i4")])
+# timestamptz in binary is microseconds since 2000-01-01 UTC.
+_PG_EPOCH_MS = 946_684_800_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,13 @@ class Float8s:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Instants:
+    """A `timestamptz[]`."""
+
+    data: bytes
+
+
 def int4s(array: NDArray[Any]) -> Int4s:
     """Pass integers of 32 bits."""
     return Int4s(_written(array, ">i4", _INT4))
@@ -55,6 +65,19 @@ def float8s(array: NDArray[Any]) -> Float8s:
     return Float8s(_written(array, ">f8", _FLOAT8))
 
 
+def instants(time_ms: NDArray[Any]) -> Instants:
+    """Pass milliseconds since 1970 UTC as instants."""
+    return Instants(_written((time_ms - _PG_EPOCH_MS) * 1000, ">i8", _INSTANT))
+
+
+def read_int4s(data: bytes | None) -> NDArray[np.int32]:
+    """Read an `integer[]` of one dimension and without NULLs; None is one of nothing."""
+    if data is None or len(data) < _HEAD.size:
+        return np.empty(0, dtype=np.int32)
+    items = np.frombuffer(data, dtype=_INT4_ITEM, offset=_HEAD.size)
+    return items["value"].astype(np.int32)
+
+
 def _written(array: NDArray[Any], kind: str, element: int) -> bytes:
     if not len(array):
         return struct.pack(">iiI", 0, 0, element)
@@ -68,7 +91,7 @@ def _written(array: NDArray[Any], kind: str, element: int) -> bytes:
 class _Dumper(Dumper):
     format = Format.BINARY
 
-    def dump(self, obj: Int4s | Int8s | Float8s) -> bytes:
+    def dump(self, obj: Int4s | Int8s | Float8s | Instants) -> bytes:
         """Give the bytes, which are ready."""
         return obj.data
 
@@ -85,6 +108,11 @@ class _Float8sDumper(_Dumper):
     oid = _FLOAT8S
 
 
+class _InstantsDumper(_Dumper):
+    oid = _INSTANTS
+
+
 psycopg.adapters.register_dumper(Int4s, _Int4sDumper)
 psycopg.adapters.register_dumper(Int8s, _Int8sDumper)
 psycopg.adapters.register_dumper(Float8s, _Float8sDumper)
+psycopg.adapters.register_dumper(Instants, _InstantsDumper)

@@ -51,6 +51,7 @@ gateway = Table(
     Column("inventory_rev", BigInteger),
     Column("inventory_at", Instant),
     Column("first_seen_at", Instant, nullable=False),
+    Column("installation", Json),  # the newest record of how a technician left it
 )
 
 site = Table(

@@ -13,6 +13,8 @@ SOURCE_MISSING = "source missing"
 SOURCE_FAILED = "source failed its check"
 NO_RESULT = "transform gives no number"
 
+Int64s = NDArray[np.int64]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Derived:
@@ -23,11 +25,19 @@ class Derived:
     reasons: dict[int, str]
 
 
-def derive(transform: Transform, source: Floats, quality: Int32s) -> Derived:
-    """Compute a series; where the source is missing or failed, so is the result, with a reason."""
-    missing = np.isnan(source)
-    failed = is_flag(quality, Flag.FAIL) & ~missing
-    value = transform(np.where(missing | failed, np.nan, source))
+def derive(
+    transform: Transform, source: Floats, quality: Int32s, *others: tuple[Floats, Int32s]
+) -> Derived:
+    """Compute a series; where a source is missing or failed, so is the result, with a reason.
+
+    `others` are further sources, of the same instants, with their quality.
+    """
+    sources = [(source, quality), *others]
+    missing = np.logical_or.reduce([np.isnan(value) for value, _ in sources])
+    failed = np.logical_or.reduce([is_flag(one, Flag.FAIL) for _, one in sources]) & ~missing
+    value = transform(*(np.where(missing | failed, np.nan, one) for one, _ in sources))
+    for _, other in others:
+        quality = _worse(quality, other)
     lost = ~np.isfinite(value) & ~missing & ~failed
     gap = missing | failed | lost
     reasons = {
@@ -36,6 +46,36 @@ def derive(transform: Transform, source: Floats, quality: Int32s) -> Derived:
         **_because(lost, NO_RESULT),
     }
     return Derived(np.where(gap, np.nan, value), _inherited(quality, gap), reasons)
+
+
+def align(instants: Int64s, among: Int64s) -> Int64s:
+    """Find where instants stand among others that are in no order; -1 where they do not."""
+    if not len(among):
+        return np.full(len(instants), -1, dtype=np.int64)
+    order = np.argsort(among, kind="stable")
+    at = np.minimum(np.searchsorted(among[order], instants), len(among) - 1)
+    places: Int64s = order[at].astype(np.int64)
+    places[among[places] != instants] = -1
+    return places
+
+
+def pick(value: Floats, quality: Int32s, places: Int64s) -> tuple[Floats, Int32s]:
+    """Give values and quality at places; missing at -1."""
+    there = places >= 0
+    picked = np.full(len(places), np.nan)
+    picked[there] = value[places[there]]
+    flags = np.full(len(places), int(Flag.MISSING), dtype=np.int32)
+    flags[there] = quality[places[there]]
+    return picked, flags
+
+
+def _worse(quality: Int32s, other: Int32s) -> Int32s:
+    """Merge two qualities: suspect when either is, and all tests that spoke."""
+    suspect = is_flag(other, Flag.SUSPECT)
+    flag = np.where(suspect, np.int32(Flag.SUSPECT), quality & np.int32(FLAG_MASK))
+    tests = (quality | other) & ~np.int32(FLAG_MASK)
+    merged: Int32s = (flag | tests).astype(np.int32)
+    return merged
 
 
 def _because(where: NDArray[np.bool_], reason: str) -> dict[int, str]:

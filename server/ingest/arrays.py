@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.catalog.resolve import SeriesRef
-from server.derive.series import derive
+from server.derive.series import align, derive, pick
 from server.quality.flags import merge
 from server.quality.gross_range import gross_range
 from server.quality.sentinels import without
 from server.quality.timing import future_time, unknown_clock
-from server.store.port import Columns
+from server.store.port import Columns, Floats, Int32s
 from wire.batch import Batch, Series
 from wire.errors import ContractError
 from wire.messages import ClockSource
@@ -72,7 +72,8 @@ def check(pieces: Sequence[Piece], clock: ClockSource, received_at: int) -> list
 
 def with_derived(pieces: Sequence[Piece]) -> list[Piece]:
     """Add the series that are computed from those of the batch."""
-    return [*pieces, *(made for piece in pieces for made in _derived(piece))]
+    own = {piece.datastream_id: piece for piece in pieces}
+    return [*pieces, *(made for piece in pieces for made in _derived(piece, own))]
 
 
 def judge(pieces: Sequence[Piece], clock: ClockSource, received_at: int) -> tuple[Columns, Columns]:
@@ -160,8 +161,19 @@ def _checked(piece: Piece, clock: ClockSource, received_at: int) -> Piece:
     return replace(piece, value=value, quality=quality, reasons={**piece.reasons, **reasons})
 
 
-def _derived(piece: Piece) -> list[Piece]:
-    made = [(ref, derive(ref.transform, piece.value, piece.quality)) for ref in piece.ref.derived]
+def _derived(piece: Piece, own: Mapping[int, Piece]) -> list[Piece]:
+    made = [
+        (
+            ref,
+            derive(
+                ref.transform,
+                piece.value,
+                piece.quality,
+                *(_beside(piece, own.get(one)) for one in ref.also),
+            ),
+        )
+        for ref in piece.ref.derived
+    ]
     return [
         replace(
             piece,
@@ -172,6 +184,14 @@ def _derived(piece: Piece) -> list[Piece]:
         )
         for ref, result in made
     ]
+
+
+def _beside(piece: Piece, other: Piece | None) -> tuple[Floats, Int32s]:
+    """Give another source of the batch, at the instants of this one."""
+    if other is None:
+        count = len(piece.time_ms)
+        return np.full(count, np.nan), np.full(count, int(Flag.MISSING), dtype=np.int32)
+    return pick(other.value, other.quality, align(piece.time_ms, other.time_ms))
 
 
 def _ids(piece: Piece) -> NDArray[np.int32]:

@@ -19,7 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from server.errors import BrokerError
 from server.ingest.events import Delivery, Message
-from server.mqtt_client import MqttClient
+from server.mqtt_client import MqttClient, Published
 from wire.topics import BATCH_FILTER, UP_FILTERS
 
 BROKER_LOST = "broker_lost"
@@ -176,7 +176,7 @@ class Consumer:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
+        client.deliver_to(self._on_published)
         return client
 
     def _on_connect(
@@ -248,10 +248,11 @@ class Consumer:
         self._error = error
         self._subscribed = False
 
-    def _on_message(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-        delivery = Delivery(self._connection, message.mid) if message.qos else None
+    def _on_published(self, published: Published) -> None:
+        packet_id = published.packet_id
+        delivery = None if packet_id is None else Delivery(self._connection, packet_id)
         try:
-            topic = message.topic
+            topic = published.topic.decode()
         except UnicodeDecodeError:
             log.warning(MESSAGE_UNREADABLE, reason="topic is not UTF-8")
             if delivery:
@@ -260,9 +261,9 @@ class Consumer:
         self._deliver(
             Message(
                 topic=topic,
-                payload=bytes(message.payload),
+                payload=published.payload,
                 received_at=self._clock(),
-                retained=message.retain,
+                retained=published.retained,
                 delivery=delivery,
             )
         )

@@ -1,7 +1,7 @@
 """What passes through ingest: a message as it came, and what became of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sqlalchemy import Connection
@@ -11,6 +11,8 @@ from server.ledger.compare import Comparable
 from server.ledger.resend import Wanted
 from server.ledger.runs import Span
 from server.store.port import LatestRow
+from wire.errors import ContractError
+from wire.topics import gateway_of
 
 # Why a batch is refused whose outbox gives its numbers out a second time: it was copied, or put
 # back from a copy, or its disk forgot. To call such a batch stored would lose what is in it.
@@ -30,13 +32,21 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as the broker gave it. `delivery` lets the consumer acknowledge it."""
+    """A message as the broker gave it. `delivery` lets the consumer acknowledge it.
+
+    `gateway` is what the topic names, "" for a topic that names none.
+    """
 
     topic: str
     payload: bytes
     received_at: int
     retained: bool = False
     delivery: "Delivery | None" = None
+    gateway: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look once: it is asked for at every step."""
+        object.__setattr__(self, "gateway", _gateway_of(self.topic))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +121,10 @@ class Turn:
     connection: Connection
     now_ms: int
     alone: bool
+
+
+def _gateway_of(topic: str) -> str:
+    try:
+        return gateway_of(topic)
+    except ContractError:
+        return ""

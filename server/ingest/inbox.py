@@ -14,7 +14,7 @@ from itertools import count
 
 from server.ingest.events import Message, WaitingBatch, Work
 from wire.errors import ContractError
-from wire.topics import BatchTopic, gateway_of, parse_up
+from wire.topics import BatchTopic, parse_up
 
 # What a message costs beyond its bytes: a row in the journal, an acknowledgement.
 _COST_BYTES = 200
@@ -63,7 +63,7 @@ class Inbox:
                 is_room = self._changed.wait_for(lambda: self._has_room(size), timeout_s)
                 if not is_room:
                     return False
-            self._line(gateway_of_work(message)).waiting.append(message)
+            self._line(message.gateway).waiting.append(message)
             self._messages += 1
             self._bytes += size
             self._changed.notify_all()
@@ -73,7 +73,7 @@ class Inbox:
         """Put work before all else of its gateway, in its order; it always finds room."""
         with self._changed:
             for one in reversed(list(works)):
-                self._line(gateway_of_work(one)).waiting.appendleft(one)
+                self._line(one.gateway).waiting.appendleft(one)
                 if isinstance(one, Message):
                     self._messages += 1
                     self._bytes += _size(one)
@@ -135,16 +135,6 @@ class Inbox:
 
 def _size(message: Message) -> int:
     return len(message.payload) + _OBJECT_BYTES
-
-
-def gateway_of_work(work: Work) -> str:
-    """Name the gateway whose work it is; "" for what names none, which has a line of its own."""
-    if isinstance(work, WaitingBatch):
-        return work.gateway
-    try:
-        return gateway_of(work.topic)
-    except ContractError:
-        return ""
 
 
 def is_batch(work: Work) -> bool:

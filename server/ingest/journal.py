@@ -11,8 +11,6 @@ from server.db.tables import journal, ledger_range
 from server.ingest.events import BatchId, Message, Status
 from server.store.port import Columns
 from wire.batch import MAX_COMPRESSED_BYTES
-from wire.errors import ContractError
-from wire.topics import gateway_of
 
 # What is kept of a payload that no reader would accept: enough to see what it was.
 OVERSIZE_HEAD_BYTES = 4096
@@ -63,7 +61,7 @@ def record(connection: Connection, message: Message, batch: BatchId | None = Non
     if len(payload) > MAX_COMPRESSED_BYTES:
         payload = payload[:OVERSIZE_HEAD_BYTES]
     row = {
-        "gateway": _gateway(message.topic),
+        "gateway": message.gateway,
         "topic": _plain(message.topic, MAX_TOPIC_CHARS),
         "epoch": batch.epoch if batch else None,
         "seq": batch.seq if batch else None,
@@ -121,7 +119,7 @@ def newest(connection: Connection, message: Message) -> Entry | None:
     row = connection.execute(
         select(journal.c.id, journal.c.status, journal.c.reason, journal.c.digest)
         .where(
-            journal.c.gateway == _gateway(message.topic),
+            journal.c.gateway == message.gateway,
             journal.c.epoch.is_(None),
             journal.c.topic == _plain(message.topic, MAX_TOPIC_CHARS),
         )
@@ -138,7 +136,7 @@ def recent_same(connection: Connection, message: Message) -> Entry | None:
 
     Those are what a broker may deliver again; to look further back would take ever longer.
     """
-    gateway = _gateway(message.topic)
+    gateway = message.gateway
     recent = (
         select(journal.c.id, journal.c.topic, journal.c.digest)
         .where(journal.c.gateway == gateway)
@@ -206,14 +204,6 @@ def read(connection: Connection, journal_id: int) -> tuple[Message, BatchId | No
     message = Message(row.topic, payload, row.received_at, retained=row.retained)
     batch = None if row.epoch is None else BatchId(row.gateway, row.epoch, row.seq)
     return message, batch, Status(row.status)
-
-
-def _gateway(topic: str) -> str:
-    """Name the gateway of a topic; "" for a topic that names none."""
-    try:
-        return gateway_of(topic)
-    except ContractError:
-        return ""
 
 
 def _plain(text: str, limit: int) -> str:

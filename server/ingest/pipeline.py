@@ -21,9 +21,11 @@ from server.ingest import journal, packs, reports
 from server.ingest.arrays import Piece, UnannouncedError, judge, resolve
 from server.ingest.bulk.bundle import Bundle, bundle
 from server.ingest.bulk.names import Names
+from server.ingest.bulk.statuses import take_statuses
 from server.ingest.bulk.taking import take_all
 from server.ingest.events import NUMBER_TAKEN, BatchId, Message, Outcome, Status, Turn, WaitingBatch
 from server.ingest.journal import Entry
+from server.ingest.reports import Heard
 from server.ledger import book
 from server.ledger.book import Epoch
 from server.ledger.runs import Fate
@@ -77,6 +79,11 @@ class Pipeline:
             found = take_all(turn, self.store, bundle(sound)) if sound else []
         outcomes = {id(one): outcome for one, outcome in zip(sound, found, strict=True)}
         return [outcomes.get(id(one)) or self.process(turn, one.message) for one in ready.prepared]
+
+    def process_statuses(self, turn: Turn, heard: Sequence[Heard]) -> list[Outcome]:
+        """Take in how gateways are, together as far as that can be; their order is kept."""
+        found = zip(heard, take_statuses(turn, heard), strict=True)
+        return [outcome or self.process(turn, one.message) for one, outcome in found]
 
     def forget(self) -> None:
         """Drop what was read in a transaction that did not commit."""

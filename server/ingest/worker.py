@@ -18,12 +18,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from server.db.engine import explain, writing
 from server.db.faults import is_database_fault
-from server.db.locks import lock_gateways, try_lock_gateways
+from server.db.locks import try_lock_gateways
 from server.ingest.bulk.group import Group, group_of, split
+from server.ingest.bulk.names import Strangers
 from server.ingest.bulk.pace import Pace
 from server.ingest.bulk.preparing import Preparing
 from server.ingest.events import Delivery, Message, Outcome, Status, Turn, WaitingBatch, Work
-from server.ingest.inbox import Inbox, gateway_of_work, is_batch
+from server.ingest.inbox import Inbox, is_batch
 from server.ingest.pipeline import Pipeline
 from server.ingest.receipts import Receipts
 from server.ledger.calls import AGAIN, Calls, read_heard
@@ -46,6 +47,10 @@ MAX_QUEUED_BYTES = 64 * 1024 * 1024
 # After a failure messages are tried one by one, then by ever more.
 _GROWTH = 8
 _IDLE_S = 0.25
+# For so long another program's gateways are waited for when there is nothing else in a group.
+_LOCK_WAIT_S, _LOCK_LOOK_S = 0.25, 0.02
+# What waits for them beside the inbox; of more, nothing else is taken meanwhile.
+_MOST_HELD = 500
 _STOP_TIMEOUT_S = 15.0
 
 log = structlog.get_logger(__name__)
@@ -86,11 +91,15 @@ class Backoff:
 
 @dataclass(slots=True)
 class Counts:
-    """What became of messages since the start."""
+    """What became of messages since the start.
+
+    `postponed`: how often one was put off because another program was at its gateway.
+    """
 
     stored: int = 0
     refused: int = 0
     waiting: int = 0
+    postponed: int = 0
 
     def add(self, status: Status) -> None:
         """Count one message."""
@@ -125,11 +134,13 @@ class Worker:
         self._failures = 0
         self._inbox = Inbox(MAX_QUEUED_BYTES)
         self._pace = Pace()
-        self._preparing = Preparing(self._inbox, pipeline.names, self._pace, self._die)
+        meet = Strangers(engine, pipeline.names).meet
+        self._preparing = Preparing(self._inbox, pipeline.names, self._pace, self._die, meet)
         self._receipts = Receipts()
         self._resends = Resends()
         self._comparisons = Comparisons()
         self._calls = Calls()
+        self._held: list[Work] = []
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -175,9 +186,9 @@ class Worker:
 
     def _work(self, wire: Wire) -> None:
         while not self._stopping.is_set():
-            group = self._preparing.take(self._patience_s())
-            if group is not None:
-                self._work_off(group, wire)
+            is_room = len(self._held) < _MOST_HELD
+            group = self._preparing.take(self._patience_s()) if is_room else None
+            self._take_in(group, wire)
             if wire.is_connected:
                 self._publish(wire, self._receipts.take_due(time.monotonic()))
                 self._call(wire)
@@ -187,6 +198,14 @@ class Worker:
         """Tell how long to wait for work: until a receipt is due."""
         due_s = self._receipts.wait_s(time.monotonic())
         return min(_IDLE_S, due_s) if due_s else _IDLE_S
+
+    def _take_in(self, group: Group | None, wire: Wire) -> None:
+        """Work a group off, and before it what was held back from earlier ones."""
+        if self._held:
+            held, self._held = self._held, []
+            group = group_of([*held, *(group.works if group else ())], self._pipeline.names)
+        if group is not None:
+            self._work_off(group, wire)
 
     def _work_off(self, group: Group, wire: Wire) -> None:
         """Commit a group; after a failure its messages one by one, then by ever more of them."""
@@ -210,22 +229,22 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - the top of a transaction: it is tried again
             self._pipeline.forget()
             return self._recover(error, group.works, wire)
-        self._pace.note(group.cost, time.monotonic() - began_s)
+        if not left:  # else it may have waited for others
+            self._pace.note(group.cost, time.monotonic() - began_s)
         self._found()
         self._tell(done, wire)
-        self._postpone(left, wire)
+        self._postpone(left)
         return True
 
-    def _postpone(self, left: Sequence[Work], wire: Wire) -> None:
+    def _postpone(self, left: Sequence[Work]) -> None:
         """Leave for later what is of gateways that another program is at.
 
         Batches may come in any order. What says how a gateway is, or what is attached to it, may
-        not: later ones are prepared already, so it is waited for.
+        not: later ones are prepared already, so it is held back, and they behind it.
         """
+        self.counts.postponed += len(left)
         self._inbox.put_first([one for one in left if is_batch(one)])
-        ordered = [one for one in left if not is_batch(one)]
-        if ordered:
-            self._work_off(group_of(ordered, self._pipeline.names), wire)
+        self._held += [one for one in left if not is_batch(one)]
 
     def _commit(self, group: Group) -> tuple[list[tuple[Work, Outcome]], list[Work]]:
         """Take a group in; gives what became of it, and what must wait for another program."""
@@ -233,27 +252,31 @@ class Worker:
             mine, left = split(group, self._lock(connection, group), self._pipeline.names)
             turn = Turn(connection, self._clock(), alone=len(mine.works) == 1)
             outcomes = self._pipeline.process_all(turn, mine.ready) if mine.ready else []
+            outcomes += self._pipeline.process_statuses(turn, mine.statuses)
             outcomes += [self._pipeline.process(turn, one) for one in mine.singles]
         return list(zip(mine.works, outcomes, strict=True)), left
 
     def _lock(self, connection: Connection, group: Group) -> set[str]:
         """Be alone with the gateways of a group, as far as nobody else is at them.
 
-        When somebody is at all of them the first is waited for, while nothing else is held. What
-        names no gateway writes nothing that others would.
+        When somebody is at all of them they are waited for a moment, while nothing else is held.
+        Those of whom something is held back already are not touched before that.
         """
-        gateways = group.gateways
+        held = {one.gateway for one in self._held}
+        gateways = [one for one in group.gateways if one not in held]
+        deadline_s = time.monotonic() + _LOCK_WAIT_S
         free = try_lock_gateways(connection, gateways)
-        if gateways and not free:
-            lock_gateways(connection, gateways[:1])
-            free = set(gateways[:1])
+        while gateways and not free and time.monotonic() < deadline_s:
+            if self._stopping.wait(_LOCK_LOOK_S):
+                break
+            free = try_lock_gateways(connection, gateways)
         return free
 
     def _tell(self, done: Sequence[tuple[Work, Outcome]], wire: Wire) -> None:
         """Tell gateways, broker and page what is now committed."""
         for one, outcome in done:
             self._answer(one, outcome, wire)
-            self._release(gateway_of_work(one), outcome.waiting)
+            self._release(one.gateway, outcome.waiting)
         wire.acknowledge(
             [one.delivery for one, _ in done if isinstance(one, Message) and one.delivery]
         )
@@ -322,11 +345,12 @@ class Worker:
         wire.publish(topics.command(gateway, command_id), messages.encode(command))
 
     def _show(self, outcomes: Sequence[Outcome]) -> None:
-        rows = {row.datastream_id: row for outcome in outcomes for row in outcome.latest}
-        if not rows:
+        told = [outcome.latest for outcome in outcomes if outcome.latest]
+        if not told:
             return
+        rows = told[0] if len(told) == 1 else _newest_of(told)
         try:
-            self._on_committed(list(rows.values()))
+            self._on_committed(rows)
         except Exception as error:  # the data are safe: a page that fails must not stop ingest
             log.exception(LISTENER_FAILED)
             self.error = f"live page: {error}"
@@ -353,3 +377,8 @@ class Worker:
         log.error(MESSAGE_DROPPED, error=self.error, exc_info=error)
         if isinstance(one, Message) and one.delivery is not None:
             wire.acknowledge([one.delivery])
+
+
+def _newest_of(told: Sequence[Sequence[LatestRow]]) -> list[LatestRow]:
+    """Keep of each series what was told last."""
+    return list({row.datastream_id: row for rows in told for row in rows}.values())

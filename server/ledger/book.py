@@ -16,6 +16,7 @@ from sqlalchemy import (
     update,
 )
 
+from server.db.instant import to_datetime
 from server.db.tables import gateway_epoch, ledger_range
 from server.ledger.runs import Fate, Run, Span, count, place, union, yielding
 from wire.messages import OutboxFigures
@@ -69,6 +70,22 @@ SELECT gateway, epoch, timestamptz '1970-01-01 00:00Z' + :now_ms * interval '1 m
 FROM unnest(CAST(:gateways AS text[]), CAST(:epochs AS text[])) AS fresh (gateway, epoch)
 ON CONFLICT DO NOTHING
 """)
+_KEEP = """
+INSERT INTO gateway_epoch AS known (gateway, epoch, first_seen_at, reported_at, sealed,
+    unconfirmed, refused, lost, closed)
+SELECT gateway, epoch, at, at, sealed, unconfirmed, refused, lost, closed
+FROM unnest(CAST(:gateways AS text[]), CAST(:epochs AS text[]), CAST(:at AS timestamptz[]),
+    CAST(:sealed AS bigint[]), CAST(:unconfirmed AS bigint[]), CAST(:refused AS bigint[]),
+    CAST(:lost AS bigint[]), CAST(:closed AS boolean[]))
+    AS said (gateway, epoch, at, sealed, unconfirmed, refused, lost, closed)
+ON CONFLICT (gateway, epoch) DO UPDATE SET reported_at = excluded.reported_at,
+    sealed = greatest(known.sealed, excluded.sealed), unconfirmed = excluded.unconfirmed,
+    refused = excluded.refused, lost = excluded.lost, closed = excluded.closed
+"""
+_KEEP_LIVE = text(_KEEP)
+_KEEP_RETAINED = text(
+    _KEEP + "WHERE known.reported_at IS NULL OR known.reported_at <= excluded.reported_at"
+)
 _WHERE = (
     ledger_range.c.gateway == bindparam("of_gateway"),
     ledger_range.c.epoch == bindparam("of_epoch"),
@@ -106,6 +123,15 @@ class Page:
         runs = self.runs[epoch]
         at = bisect_right(runs, seq, key=lambda run: run.first) - 1
         return at >= 0 and seq <= runs[at].last and runs[at].fate in _CAME
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a gateway says of an outbox; `at_ms` is when it was so."""
+
+    epoch: Epoch
+    figures: OutboxFigures
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +221,27 @@ def note_figures(
     )
     if figures.closed:
         _lay(connection, epoch, figures.carried, Fate.CARRIED, sealed)
+
+
+def note_all_figures(connection: Connection, said: Sequence[Said], *, retained: bool) -> None:
+    """Keep what gateways say of outboxes, each named once; on PostgreSQL.
+
+    The same as `note_figures` for each, of those of which nothing was carried over.
+    """
+    if not said:
+        return
+    figures = [one.figures for one in said]
+    values = {
+        "gateways": [one.epoch.gateway for one in said],
+        "epochs": [one.epoch.name for one in said],
+        "at": [to_datetime(one.at_ms) for one in said],
+        "sealed": [one.sealed for one in figures],
+        "unconfirmed": [one.unconfirmed for one in figures],
+        "refused": [one.refused for one in figures],
+        "lost": [one.lost for one in figures],
+        "closed": [one.closed for one in figures],
+    }
+    connection.execute(_KEEP_RETAINED if retained else _KEEP_LIVE, values)
 
 
 def remember(connection: Connection, epoch: Epoch, now_ms: int) -> None:

@@ -4,7 +4,7 @@ Its numbers alone would not do: an outbox that was put back from a copy gives th
 time. So the gateway names digests of its batches, and only what is the same bytes is confirmed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from server.db.tables import journal
 from server.ledger.book import Epoch
 from server.ledger.pauses import Pauses
 from server.ledger.runs import Fate, Span
-from server.ledger.tally import Tally, read_newest_spans
+from server.ledger.tally import Tally, read_newest_spans, read_newest_spans_of
 from wire.messages import BLOCK_BATCHES, MAX_RANGES, Block, Command, CommandKind, block_digest
 
 
@@ -41,6 +41,26 @@ def find_comparable(
             spans = read_newest_spans(connection, epoch, Fate.STORED, MAX_RANGES)
             if spans:
                 found.append(Comparable(epoch, tally.unheard_of, spans))
+    return found
+
+
+def find_comparable_of(
+    connection: Connection, reported: Mapping[str, Sequence[Tally]]
+) -> dict[str, list[Comparable]]:
+    """Do the same for many gateways; on PostgreSQL."""
+    excess = {
+        Epoch(gateway, tally.epoch): tally.unheard_of
+        for gateway, tallies in reported.items()
+        for tally in tallies
+        if tally.unheard_of
+    }
+    if not excess:
+        return {}
+    spans = read_newest_spans_of(connection, list(excess), Fate.STORED, MAX_RANGES)
+    found: dict[str, list[Comparable]] = {}
+    for epoch, count in excess.items():
+        if own := spans.get(epoch):
+            found.setdefault(epoch.gateway, []).append(Comparable(epoch, count, own))
     return found
 
 

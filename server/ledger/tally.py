@@ -1,11 +1,13 @@
 """Reads how complete each outbox of a gateway has arrived, and which numbers have not."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, Select, func, select, true
 
+from server.db.members import pairs
 from server.db.tables import gateway_epoch, ledger_range
 from server.ledger.book import Epoch
 from server.ledger.runs import Fate, Span
@@ -20,6 +22,13 @@ _NEWEST_FIRST = (
     gateway_epoch.c.closed,
     gateway_epoch.c.epoch,
 )
+_SUMS: Select[Any] = select(
+    _AT.gateway,
+    _AT.epoch,
+    _AT.fate,
+    func.sum(_AT.last - _AT.first + 1).label("batches"),
+    func.max(_AT.last).label("highest"),
+).group_by(_AT.gateway, _AT.epoch, _AT.fate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,29 +136,45 @@ def read_tallies(
         .where(gateway_epoch.c.gateway == gateway, gateway_epoch.c.epoch.in_(epochs))
         .order_by(*_NEWEST_FIRST)
     ).all()
-    sums = connection.execute(
-        select(
-            _AT.epoch,
-            _AT.fate,
-            func.sum(_AT.last - _AT.first + 1).label("batches"),
-            func.max(_AT.last).label("highest"),
-        )
-        .where(_AT.gateway == gateway, _AT.epoch.in_(epochs))
-        .group_by(_AT.epoch, _AT.fate)
+    sums = connection.execute(_SUMS.where(_AT.gateway == gateway, _AT.epoch.in_(epochs))).all()
+    return _tallies(rows, sums).get(gateway, [])
+
+
+def read_tallies_of(connection: Connection, epochs: Sequence[Epoch]) -> dict[str, list[Tally]]:
+    """Read outbox files of many gateways, of each the newest first; on PostgreSQL."""
+    keys = pairs([(one.gateway, one.name) for one in epochs], "gateway", "epoch")
+    own = gateway_epoch.c
+    rows = connection.execute(
+        select(gateway_epoch)
+        .join(keys, (own.gateway == keys.c.gateway) & (own.epoch == keys.c.epoch))
+        .order_by(*_NEWEST_FIRST)
     ).all()
-    return [
-        Tally(
+    sums = connection.execute(
+        _SUMS.join(keys, (_AT.gateway == keys.c.gateway) & (_AT.epoch == keys.c.epoch))
+    ).all()
+    return _tallies(rows, sums)
+
+
+def _tallies(rows: Iterable[Row[Any]], sums: Iterable[Row[Any]]) -> dict[str, list[Tally]]:
+    """Put together what gateways reported with what arrived, by gateway."""
+    arrived: dict[tuple[str, str], list[Row[Any]]] = {}
+    for one in sums:
+        arrived.setdefault((one.gateway, one.epoch), []).append(one)
+    found: dict[str, list[Tally]] = {}
+    for row in rows:
+        own = arrived.get((row.gateway, row.epoch), [])
+        tally = Tally(
             epoch=row.epoch,
             first_seen_at=row.first_seen_at,
             reported_at=row.reported_at,
-            sealed=max(row.sealed, *(one.highest for one in sums if one.epoch == row.epoch), 0),
+            sealed=max(row.sealed, *(one.highest for one in own), 0),
             unconfirmed=row.unconfirmed,
             reported_lost=row.lost,
-            fates={Fate(one.fate): int(one.batches) for one in sums if one.epoch == row.epoch},
+            fates={Fate(one.fate): int(one.batches) for one in own},
             closed=row.closed,
         )
-        for row in rows
-    ]
+        found.setdefault(row.gateway, []).append(tally)
+    return found
 
 
 def newest_epochs(connection: Connection, gateway: str, limit: int) -> list[str]:
@@ -201,3 +226,26 @@ def read_newest_spans(connection: Connection, epoch: Epoch, fate: Fate, limit: i
         .limit(limit)
     ).all()
     return [(row.first, row.last) for row in reversed(rows)]
+
+
+def read_newest_spans_of(
+    connection: Connection, epochs: Sequence[Epoch], fate: Fate, limit: int
+) -> dict[Epoch, list[Span]]:
+    """Do the same for many epochs; on PostgreSQL."""
+    keys = pairs([(one.gateway, one.name) for one in epochs], "gateway", "epoch")
+    own = (
+        select(_AT.first, _AT.last)
+        .where(*(_AT.gateway == keys.c.gateway, _AT.epoch == keys.c.epoch), _AT.fate == fate.value)
+        .order_by(_AT.first.desc())
+        .limit(limit)
+        .lateral()
+    )
+    rows = connection.execute(
+        select(keys.c.gateway, keys.c.epoch, own.c.first, own.c.last)
+        .join(own, true())
+        .order_by(own.c.first)
+    )
+    found: dict[Epoch, list[Span]] = {}
+    for gateway, epoch, first, last in rows:
+        found.setdefault(Epoch(gateway, epoch), []).append((first, last))
+    return found

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.db.engine import explain
+from server.store.latest import ids_of as whose
 from server.store.port import LatestRow
 
 ANNOUNCING_FAILED = "announcing_failed"
@@ -45,8 +46,9 @@ class Announcer:
 
     def publish(self, rows: Sequence[LatestRow]) -> None:
         """Note rows that are committed; never waits for the database."""
+        ids = whose(rows)
         with self._lock:
-            self._ids.update(row.datastream_id for row in rows)
+            self._ids.update(ids)
 
     def start(self) -> None:
         """Begin to tell."""

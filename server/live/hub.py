@@ -107,8 +107,12 @@ class Hub(Generic[Row]):
             self._loop = loop
 
     def publish(self, rows: Sequence[Row]) -> None:
-        """Hand rows to all subscribers. Never blocks; without a loop there is nobody to hand to."""
-        self._on_loop(self._deliver, tuple(rows))
+        """Hand rows to all subscribers. Never blocks; with none the rows are not even looked at.
+
+        Who subscribes at this moment begins with a resync, and reads what was committed before.
+        """
+        if self._subscriptions:
+            self._on_loop(self._deliver, tuple(rows))
 
     def resync(self) -> None:
         """Have every subscriber read the newest values anew, from any thread: some were missed."""

@@ -38,7 +38,7 @@ def no_values_for(
     return tuple(
         NoValue(float(convert(one.value, field.unit, unit)), one.reason)
         for one in model.sentinel
-        if not one.properties or property_key in one.properties
+        if one.value is not None and (not one.properties or property_key in one.properties)
     )
 
 

@@ -29,7 +29,7 @@ _WELL_S = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 # Sessions that are new at the same time, as after a restart of the broker, are told of once.
 _GATHER_S = 2.0
-_TICK_S = 0.25
+_TICK_S = 0.1
 
 log = structlog.get_logger(__name__)
 
@@ -92,12 +92,19 @@ class Crew:
             new = sum(one.new_sessions for one in self._places)
             now = [one.connections for one in self._places]
             if new > sessions or all(map(gt, now, connections)):
-                self._stopping.wait(_GATHER_S)  # others may be about to find the same
+                self._gather(connections)
                 sessions = sum(one.new_sessions for one in self._places)
                 connections = [one.connections for one in self._places]
                 self._ask()
             if self._is_ask_due and self._places[0].report.connected:
                 self._is_ask_due = not self._places[0].tell(ASK_AGAIN)
+
+    def _gather(self, before: Sequence[int]) -> None:
+        """Wait for those who may be about to find the same: until all have connected anew."""
+        ends_s = time.monotonic() + _GATHER_S
+        while time.monotonic() < ends_s and not self._stopping.wait(_TICK_S):
+            if all(map(gt, [one.connections for one in self._places], before)):
+                return
 
     def _ask(self) -> None:
         self._is_ask_due = True

@@ -48,6 +48,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     stored: int = 0
     refused: int = 0
     waiting: int = 0
+    postponed: int = 0
     last_error: str = "not started yet"
     connections: int = 0
     new_sessions: int = 0

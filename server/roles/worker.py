@@ -17,6 +17,7 @@ from server.errors import ServerError
 from server.ingest.service import IngestService
 from server.live.announce import Announcer
 from server.roles.orders import ASK_AGAIN, Order, Report, line
+from server.roles.priority import give_way
 from wire.errors import ConfigError
 
 WORKER_STARTED = "worker_started"
@@ -25,7 +26,7 @@ WORKER_CANNOT_START = "worker_cannot_start"
 WORKER_CRASHED = "worker_crashed"
 
 OK, BUG, MENDABLE = 0, 1, 2
-_REPORT_S = 0.5
+_REPORT_S = 0.25
 
 log = structlog.get_logger("server.roles.worker")  # as a program its name would be __main__
 
@@ -43,6 +44,7 @@ def main() -> int:
     orders = io.FileIO(0, closefd=False)
     reports = io.FileIO(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not stand among the reports
+    give_way()
     order = msgspec.json.decode(orders.readline(), type=Order)
     logs.configure(role="ingest", worker=order.number)
     worker = _Worker(order, reports, stop)

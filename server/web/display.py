@@ -42,6 +42,11 @@ _DIGITS = {
     "{raw}": 1,
     "uJ": 1,
     "V": 2,
+    "us": 3,
+    "mm/h": 1,
+    "{count}/cm2": 1,
+    "{count}/(cm2.h)": 1,
+    "g": 1,
 }
 _DEFAULT_DIGITS = 2
 MINUS = "\N{MINUS SIGN}"

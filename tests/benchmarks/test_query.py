@@ -72,7 +72,7 @@ def test_the_json_line_says_whether_it_held(monkeypatch, capsys, loaded, held, c
 
 
 def test_server_time_is_read_from_the_header():
-    assert server_ms("total;dur=12.3") == 12.3
+    assert server_ms("begin;dur=0.5, read;dur=9.1, total;dur=12.3") == 12.3
 
 
 def test_the_past_is_whole_and_its_rollups_are_those_of_its_rows(timescale_database):
@@ -84,10 +84,12 @@ def test_the_past_is_whole_and_its_rollups_are_those_of_its_rows(timescale_datab
         counts = dict(rows.fetchall())
         hours = connection.execute("SELECT sum(n), count(*) FROM rollup_hour").fetchone()
         marks = connection.execute("SELECT count(*) FROM rollup_mark").fetchone()
+        newest = connection.execute("SELECT count(*) FROM latest").fetchone()
     assert [counts[one] for one in dense] == [2 * 1440] * 2
     assert sorted(counts.values()) == [48] * 4 + [2880] * 2
     assert hours == (2 * 2880 + 4 * 48, 6 * 48)
     assert marks == (0,)
+    assert newest == (20,)  # of each datastream of the station
     assert past.start_ms == END_MS - 2 * DAY_MS
 
 

@@ -1,12 +1,14 @@
 """Sends a body that is whole: 304 when the client has it already, compressed when it may be."""
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from http import HTTPStatus
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
+
+from server.api.answers.timing import stopwatch_of
 
 JSON = "application/json"
 # Below this a packet is not saved.
@@ -18,13 +20,30 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 def send(request: Request, body: bytes, media_type: str, headers: Mapping[str, str]) -> Response:
     """Answer with the body, unless the client names its tag; call it where it may take a while."""
+    with stopwatch_of(request).part("pack"):
+        tag = sha256(body).digest()
+    return send_made(request, tag, lambda: body, media_type, headers)
+
+
+def send_made(
+    request: Request,
+    content: bytes,
+    make: Callable[[], bytes],
+    media_type: str,
+    headers: Mapping[str, str],
+) -> Response:
+    """Answer with a body that is only made when the client has not got it: `content` names it."""
     # Weak: the same tag stands for the body as it is and compressed (RFC 9110, section 8.8.1).
-    tag = f'W/"{sha256(body).hexdigest()[:32]}"'
+    tag = f'W/"{content.hex()[:32]}"'
     told = {"ETag": tag, "Vary": "Accept-Encoding", **headers}
     if _has(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=told)
+    watch = stopwatch_of(request)
+    with watch.part("write"):
+        body = make()
     if len(body) >= _LEAST_BYTES and takes_gzip(request):
-        body = zlib.compress(body, _LEVEL, _GZIP)
+        with watch.part("pack"):
+            body = zlib.compress(body, _LEVEL, _GZIP)
         told["Content-Encoding"] = "gzip"
     return Response(body, media_type=media_type, headers=told)
 

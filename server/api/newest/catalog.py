@@ -6,6 +6,7 @@ SQLite tells no such thing: there the catalog is read for each answer.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -24,9 +25,13 @@ Version = Sequence[str] | None
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WrittenCatalog:
-    """Datastreams by ascending id: the beginning of each one's JSON object, and its site."""
+    """Datastreams by ascending id: the beginning of each one's JSON object, and its site.
+
+    `digest` tells it from any other.
+    """
 
     version: Version
+    digest: bytes
     datastream_id: Int32s
     beginnings: Sequence[bytes]
     sites: Sequence[str]
@@ -55,10 +60,12 @@ def _version(connection: Connection) -> Version:
 
 def _write(connection: Connection, version: Version) -> WrittenCatalog:
     rows = queries.datastream_rows(connection)
+    beginnings = [_beginning(row) for row in rows]
     return WrittenCatalog(
         version,
+        sha256(b"".join(beginnings)).digest(),
         np.array([row["id"] for row in rows], dtype=np.int32),
-        [_beginning(row) for row in rows],
+        beginnings,
         [row["site"] for row in rows],
     )
 

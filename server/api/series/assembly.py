@@ -207,7 +207,7 @@ def _of_hours(
     edges = (
         np.arange(span.from_ms // HOUR_MS, -(-span.to_ms // HOUR_MS) + 1, dtype=np.int64) * HOUR_MS
     )
-    wanted = [Wanted(one.id, one.is_direction, edges) for one in series]
+    wanted = [Wanted(one.id, one.is_direction, edges, one.is_stepped) for one in series]
     hours = read_buckets(connection, Kept.HOUR, wanted, span, limits)
     if question.downsample is Downsample.LTTB:
         return _Found(hours, HOUR_MS)
@@ -229,7 +229,9 @@ def _of_days(
     span = question.span
     zones = {one.time_zone for one in series}
     edges = {zone: day_edges(zone, span.from_ms, span.to_ms, 1) for zone in zones}
-    wanted = [Wanted(one.id, one.is_direction, edges[one.time_zone]) for one in series]
+    wanted = [
+        Wanted(one.id, one.is_direction, edges[one.time_zone], one.is_stepped) for one in series
+    ]
     days = read_buckets(connection, Kept.DAY, wanted, span, limits)
     together = days_a_bucket(span.from_ms, span.to_ms, question.points)
     if question.downsample is Downsample.LTTB or together == 1:

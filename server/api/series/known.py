@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from server.db import tables as t
 from wire.properties import Aggregate
@@ -40,22 +40,25 @@ class Known:
         return self.aggregate in _STEPPED
 
 
+_KNOWN = (
+    select(
+        t.datastream.c.id,
+        t.datastream.c.name,
+        t.observed_property.c.key,
+        t.datastream.c.unit,
+        t.observed_property.c.aggregate,
+        t.datastream.c.interval_s,
+        t.site.c.time_zone,
+    )
+    .join(t.thing, t.thing.c.id == t.datastream.c.thing_id)
+    .join(t.site, t.site.c.id == t.thing.c.site_id)
+    .join(t.observed_property, t.observed_property.c.id == t.datastream.c.observed_property_id)
+    .where(t.datastream.c.id.in_(bindparam("ids", expanding=True)))
+)
+
+
 def known(connection: Connection, datastream_ids: Sequence[int]) -> Sequence[Known]:
     """Read what is known of the datastreams that exist, in the order in which they are named."""
-    rows = connection.execute(
-        select(
-            t.datastream.c.id,
-            t.datastream.c.name,
-            t.observed_property.c.key,
-            t.datastream.c.unit,
-            t.observed_property.c.aggregate,
-            t.datastream.c.interval_s,
-            t.site.c.time_zone,
-        )
-        .join(t.thing, t.thing.c.id == t.datastream.c.thing_id)
-        .join(t.site, t.site.c.id == t.thing.c.site_id)
-        .join(t.observed_property, t.observed_property.c.id == t.datastream.c.observed_property_id)
-        .where(t.datastream.c.id.in_(datastream_ids))
-    )
+    rows = connection.execute(_KNOWN, {"ids": list(datastream_ids)})
     found = {row.id: Known(*row) for row in rows}
     return [found[id_] for id_ in datastream_ids if id_ in found]

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from server.api.answers.sending import JSON, send
+from server.api.answers.timing import stopwatch_of
 from server.api.edge import Parameters, ServicesDep
 from server.api.instants import InstantParameter, iso
 from server.api.problems import ProblemError, documented
@@ -84,11 +85,14 @@ def read_series(
     """Answer on one axis of time. No peak is averaged away, and no line leads through a gap."""
     now_ms = services.clock()
     question = _question(wanted, now_ms)
-    with reading(services.engine, services.read_timeout_s) as connection:
+    watch = stopwatch_of(request)
+    with watch.part("read"), reading(services.engine, services.read_timeout_s) as connection:
         found = known(connection, list(dict.fromkeys(wanted.datastream)))
         _require_all(found, wanted.datastream)
         answer = assemble(connection, found, question, now_ms)
-    return send(request, encode(answer), JSON, {})
+    with watch.part("write"):
+        body = encode(answer)
+    return send(request, body, JSON, {})
 
 
 def _question(wanted: SeriesParameters, now_ms: int) -> Question:

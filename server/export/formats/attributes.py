@@ -42,6 +42,16 @@ _UDUNITS = {
     "[pH]": "1",
     "mg/kg": "mg kg-1",
     "MJ/(m2.d)": "MJ m-2 day-1",
+    "[degF]": "degree_Fahrenheit",
+    "mm[Hg]": "mmHg",
+    "[in_i'Hg]": "inHg",
+    "[mi_i]/h": "mile hour-1",
+    "[ft_i]/min": "foot minute-1",
+    "mm/h": "mm h-1",
+    "[in_i]/h": "in h-1",
+    "[in_i]": "in",
+    "{count}/cm2": "cm-2",
+    "{count}/(cm2.h)": "cm-2 h-1",
 }
 # CF 1.11, appendix E.
 _METHODS = {

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from server.ingest import journal
 from server.ingest.arrays import MAX_MONTHS, MONTH_MS, UnannouncedError
-from server.ingest.bulk.merged import Decoded, Merged, judge_all
+from server.ingest.bulk.merged import Decoded, judge_all
 from server.ingest.bulk.names import Known, Names
 from server.ingest.events import BatchId, Message
 from server.store.latest import Newest, pick_newest
+from server.store.port import Columns, take
 from wire import batch as batches
 from wire import topics
 from wire.batch import Batch
@@ -33,10 +36,13 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bundle:
-    """Batches with all that follows from them: what the database is to hold of them."""
+    """Batches with all that follows from them: what the database is to hold of them.
+
+    The rows of all are in order of series and time, as the index of the table is.
+    """
 
     prepared: Sequence[Prepared]
-    merged: Merged
+    columns: Columns
     newest: Newest
 
 
@@ -76,7 +82,16 @@ def prepare(message: Message, names: Names) -> Prepared | None:
 def bundle(prepared: Sequence[Prepared]) -> Bundle:
     """Check and derive: what was prepared becomes columns."""
     merged = judge_all([one.decoded for one in prepared])
-    return Bundle(prepared, merged, pick_newest(merged.columns, merged.received_at))
+    newest = pick_newest(merged.columns, merged.received_at)
+    return Bundle(prepared, _in_order(merged.columns), newest)
+
+
+def _in_order(columns: Columns) -> Columns:
+    """Sort by series and time: each page of the index is then visited once.
+
+    Of several at one instant the first stays the first, which is the one that is kept.
+    """
+    return take(columns, np.lexsort((columns.time_ms, columns.datastream_id)))
 
 
 def _span(batch: Batch) -> tuple[int, int]:

@@ -1,8 +1,6 @@
 """Journal entries of batches that are stored as they are written down, many at once."""
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import psycopg
 from sqlalchemy import Connection
@@ -29,64 +27,49 @@ _STATUS = Status.STORED.value.encode()
 _END = struct.Struct(f">i?i{len(_STATUS)}siiiqiq")
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A batch and how many observations it holds."""
-
-    prepared: Prepared
-    observations: int
-
-
 def record_all(connection: Connection, bundle: Bundle) -> None:
-    """Write batches down as they came, as stored."""
-    settled = _settled(bundle)
+    """Write batches down as they came, as stored.
+
+    Those of a gateway go one behind the other: they are neighbours in two of the table's indexes.
+    """
+    ordered = sorted(bundle.prepared, key=_gateway)
     driver = connection.connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
-        connection.exec_driver_sql(_INSERT, [_row(one) for one in settled])
+        connection.exec_driver_sql(_INSERT, [_row(one) for one in ordered])
         return
     with driver.cursor() as cursor, cursor.copy(_COPY.encode()) as copy:
-        copy.write(b"".join([_HEADER, *map(_bytes, settled), _TRAILER]))
+        copy.write(b"".join([_HEADER, *map(_bytes, ordered), _TRAILER]))
 
 
-def _settled(bundle: Bundle) -> Iterator[Settled]:
-    start = 0
-    for one, end in zip(bundle.prepared, bundle.merged.ends, strict=True):
-        yield Settled(one, end - start)
-        start = end
+def _gateway(one: Prepared) -> str:
+    return one.id.gateway
 
 
-def _row(one: Settled) -> tuple[object, ...]:
-    message, batch = one.prepared.message, one.prepared.id
+def _row(one: Prepared) -> tuple[object, ...]:
+    message, batch = one.message, one.id
     return (
-        *(batch.gateway, message.topic, batch.epoch, batch.seq, one.prepared.digest),
+        *(batch.gateway, message.topic, batch.epoch, batch.seq, one.digest),
         *(message.received_at, message.payload, message.retained, Status.STORED.value),
-        *(one.observations, one.prepared.first_ms, one.prepared.last_ms),
+        *(len(one.decoded.batch), one.first_ms, one.last_ms),
     )
 
 
-def _bytes(one: Settled) -> bytes:
+def _bytes(one: Prepared) -> bytes:
     """Write an entry as COPY reads it: the number of fields, and each after its length."""
-    message, batch = one.prepared.message, one.prepared.id
+    message, batch = one.message, one.id
+    gateway, topic, epoch = batch.gateway.encode(), message.topic.encode(), batch.epoch.encode()
     return b"".join(
         (
-            _FIELDS,
-            _text(batch.gateway),
-            _text(message.topic),
-            _text(batch.epoch),
-            _SEQ_AND_DIGEST.pack(8, batch.seq, 32, one.prepared.digest),
+            *(_FIELDS, _LENGTH.pack(len(gateway)), gateway, _LENGTH.pack(len(topic)), topic),
+            *(_LENGTH.pack(len(epoch)), epoch, _SEQ_AND_DIGEST.pack(8, batch.seq, 32, one.digest)),
             _RECEIVED_AND_SIZE.pack(8, _pg(message.received_at), len(message.payload)),
             message.payload,
             _END.pack(
-                *(1, message.retained, len(_STATUS), _STATUS, 4, one.observations),
-                *(8, _pg(one.prepared.first_ms), 8, _pg(one.prepared.last_ms)),
+                *(1, message.retained, len(_STATUS), _STATUS, 4, len(one.decoded.batch)),
+                *(8, _pg(one.first_ms), 8, _pg(one.last_ms)),
             ),
         )
     )
-
-
-def _text(text: str) -> bytes:
-    data = text.encode()
-    return _LENGTH.pack(len(data)) + data
 
 
 def _pg(time_ms: int) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.catalog.resolve import DerivedRef, SeriesRef
-from server.derive.series import derive
+from server.derive.series import align, derive, pick
 from server.derive.transforms import Transform
 from server.ingest.arrays import edge_quality
 from server.ingest.bulk.names import Resolved
@@ -45,12 +45,11 @@ class Decoded:
 class Merged:
     """Measured observations of all batches, then those derived from them.
 
-    `received_at` is by row; `ends` says where each batch's measured rows end.
+    `received_at` is by row.
     """
 
     columns: Columns
     received_at: Int64s
-    ends: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +93,7 @@ def judge_all(batches: Sequence[Decoded]) -> Merged:
     measured = Columns(ids, time_ms, value, quality, {**_reasons(layout), **reasons})
     made = [_derived(layout, measured, received, *one) for one in _transforms(layout)]
     columns, received = _joined([(measured, received), *made])
-    return Merged(columns, received, np.cumsum(layout.sizes).tolist())
+    return Merged(columns, received)
 
 
 def _lay_out(batches: Sequence[Decoded]) -> _Layout:
@@ -211,7 +210,8 @@ def _derived(
 ) -> tuple[Columns, Int64s]:
     indices = [index for index, _ in wanted]
     rows = layout.rows(indices)
-    made = derive(transform, measured.value[rows], measured.quality[rows])
+    others = [_beside(layout, measured, wanted, nth) for nth in range(len(wanted[0][1].also))]
+    made = derive(transform, measured.value[rows], measured.quality[rows], *others)
     ids = np.array([ref.datastream_id for _, ref in wanted], dtype=np.int32)
     return (
         Columns(
@@ -223,6 +223,24 @@ def _derived(
         ),
         received[rows],
     )
+
+
+def _beside(
+    layout: _Layout, measured: Columns, wanted: Sequence[tuple[int, DerivedRef]], nth: int
+) -> tuple[Floats, Int32s]:
+    """Give the nth further source of each wanted series, of its batch and at its instants."""
+    counts = [len(one.names.refs) for one in layout.batches]
+    batches = np.repeat(np.arange(len(counts)), counts).tolist()
+    ids = [ref.datastream_id for ref in layout.refs]
+    series = {place: index for index, place in enumerate(zip(batches, ids, strict=True))}
+    found: list[Int64s] = []
+    for index, ref in wanted:
+        own = layout.rows([index])
+        other = series.get((batches[index], ref.also[nth]))
+        rows = layout.rows([] if other is None else [other])
+        places = align(measured.time_ms[own], measured.time_ms[rows])
+        found.append(np.where(places < 0, -1, places + (rows[0] if len(rows) else 0)))
+    return pick(measured.value, measured.quality, np.concatenate(found))
 
 
 def _joined(parts: Sequence[tuple[Columns, Int64s]]) -> tuple[Columns, Int64s]:

@@ -8,14 +8,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from sqlalchemy import Connection
+import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from server.catalog.gateways import Version, read_versions
-from server.catalog.resolve import DerivedRef, SeriesRef, load_series
+from server.catalog.resolve import DerivedRef, SeriesRef, load_all
 from server.ingest.arrays import refuse_unusable
-from server.ingest.events import Turn
+from server.ingest.events import Turn, Work
+from server.ingest.inbox import is_batch
 from server.store.port import Floats, Int32s
 from wire.catalogue import SensorModel
+from wire.errors import ContractError
+
+NAMES_NOT_READ = "names_not_read"
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,11 +72,14 @@ class Directory:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
-    """A gateway's datastreams, and in which transaction and version they were read."""
+    """A gateway's datastreams, and in which version they were read.
+
+    `turn` is the transaction that did, and None when it was one that only read.
+    """
 
     refs: Mapping[str, SeriesRef]
     directory: Directory
-    turn: Turn
+    turn: Turn | None
     version: Version | None
 
 
@@ -85,10 +96,28 @@ class Names:
 
     def load(self, turn: Turn, gateway: str) -> Known:
         """Read a gateway's datastreams."""
-        version = read_versions(turn.connection, [gateway]).get(gateway)
-        refs = load_series(turn.connection, gateway, self.catalogue)
-        known = self._known[gateway] = Known(refs, Directory(refs), turn, version)
-        return known
+        return self._read(turn.connection, [gateway], turn)[gateway]
+
+    def meet(self, connection: Connection, gateways: Iterable[str]) -> None:
+        """Read the datastreams of those that are not known yet, all at once.
+
+        What an inventory changes meanwhile is noticed before they are used.
+        """
+        strangers = [one for one in dict.fromkeys(gateways) if one not in self._known]
+        if strangers:
+            self._read(connection, strangers, None)
+
+    def _read(
+        self, connection: Connection, gateways: Sequence[str], turn: Turn | None
+    ) -> dict[str, Known]:
+        """Read gateways' datastreams, and before that the versions that they are at least of."""
+        versions = read_versions(connection, gateways)
+        read = {
+            gateway: Known(refs, Directory(refs), turn, versions.get(gateway))
+            for gateway, refs in load_all(connection, gateways, self.catalogue).items()
+        }
+        self._known.update(read)
+        return read
 
     def forget(self, gateway: str) -> None:
         """Have a gateway's datastreams read anew."""
@@ -110,3 +139,33 @@ class Names:
         for gateway, version in read.items():
             if now.get(gateway) != version:
                 self.forget(gateway)
+
+
+class Strangers:
+    """Gets to know gateways when their first batches have come, many at once."""
+
+    def __init__(self, engine: Engine, names: Names) -> None:
+        """Prepare; each time a connection of its own is borrowed from `engine`."""
+        self._engine = engine
+        self._names = names
+
+    def meet(self, works: Sequence[Work]) -> None:
+        """Read the names of all whose batches are among these.
+
+        Where that fails they stay unknown: their batches are taken one by one, each reads what it
+        needs, and is told what is wrong.
+        """
+        strangers = {
+            one.gateway
+            for one in works
+            if self._names.get(one.gateway) is None and is_batch(one)
+        }
+        if not strangers:
+            return
+        try:
+            with self._engine.connect() as connection:
+                self._names.meet(connection, sorted(strangers))
+        except ContractError as error:  # of one of them
+            log.warning(NAMES_NOT_READ, gateways=len(strangers), error=str(error))
+        except SQLAlchemyError:  # who writes finds it out as well, and says so
+            return

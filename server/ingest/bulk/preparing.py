@@ -6,7 +6,7 @@ memory, and what is live overtakes all that still waits there.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -30,13 +30,22 @@ class Preparing:
     """Takes from the inbox and hands over groups; one thread of its own."""
 
     def __init__(
-        self, inbox: Inbox, names: Names, pace: Pace, on_death: Callable[[Exception], None]
+        self,
+        inbox: Inbox,
+        names: Names,
+        pace: Pace,
+        on_death: Callable[[Exception], None],
+        meet: Callable[[Sequence[Work]], None] = lambda _works: None,
     ) -> None:
-        """Prepare; the thread calls `on_death` when it ends without being asked to."""
+        """Prepare; the thread calls `on_death` when it ends without being asked to.
+
+        It has whoever is to be bundled met before.
+        """
         self._inbox = inbox
         self._names = names
         self._pace = pace
         self._on_death = on_death
+        self._meet = meet
         self._ready: Group | None = None
         self._is_wanted = False
         self._handed_over_s = float("-inf")
@@ -92,6 +101,7 @@ class Preparing:
         return gathering
 
     def _fill(self, gathering: Gathering, works: list[Work]) -> None:
+        self._meet(works)
         for at, one in enumerate(works):
             if gathering.is_full:
                 self._over = works[at:]

@@ -62,13 +62,13 @@ def _outcomes(
         for one in prepared
     ]
     last = max(at for at, one in enumerate(outcomes) if one is not None)
-    outcomes[last] = replace(outcomes[last], latest=latest.rows())  # type: ignore[type-var]
+    outcomes[last] = replace(outcomes[last], latest=latest.lazy())  # type: ignore[type-var]
     return outcomes
 
 
 def _store(turn: Turn, store: Store, ready: Bundle) -> Newest:
     record_all(turn.connection, ready)
-    store.append(turn.connection, ready.merged.columns)
+    store.append(turn.connection, ready.columns)
     return keep_newest(turn.connection, ready.newest, turn.now_ms + FUTURE_TOLERANCE_MS)
 
 

@@ -13,6 +13,8 @@ from server.errors import ServerError
 
 # So often, in steps of its virtual machine, SQLite asks whether to go on: about every millisecond.
 _STEPS = 20_000
+# In one message: on a machine that has much to do, each answer of the database is waited for.
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {}"
 
 
 class TooSlowError(ServerError):
@@ -45,10 +47,17 @@ def reading(
 def _on_postgresql(
     engine: Engine, seconds: float, _monotonic: Callable[[], float]
 ) -> Iterator[Connection]:
-    options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    with engine.connect().execution_options(**options) as connection:
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))}")
-        yield connection
+    begin = _BEGIN.format(max(1, int(seconds * 1000)))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        driver = connection.connection.driver_connection
+        if not isinstance(driver, psycopg.Connection):
+            raise TypeError("this needs a psycopg connection")
+        connection.exec_driver_sql(begin)
+        try:
+            yield connection
+        finally:
+            if not driver.closed:
+                driver.rollback()
 
 
 @contextmanager

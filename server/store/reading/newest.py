@@ -16,9 +16,17 @@ _FIELDS: Fields = (
     ("value", "double"),
     ("quality", "int"),
     ("received_at", "time"),
+    ("has_reason", "int"),
 )
-_QUERY = "SELECT datastream_id, time, COALESCE(value, 'NaN'), quality, received_at FROM latest"
-_SQLITE_QUERY = "SELECT datastream_id, time, value, quality, received_at FROM latest"
+_QUERY = """
+SELECT datastream_id, time, COALESCE(value, 'NaN'), quality, received_at, (reason <> '')::int
+FROM latest
+"""
+_SQLITE_QUERY = """
+SELECT datastream_id, time, value, quality, received_at, reason <> '' FROM latest
+"""
+_COLUMN = latest.c
+_REASONS = select(_COLUMN.datastream_id, _COLUMN.reason).where(_COLUMN.reason != "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,9 +51,9 @@ def read_newest(connection: Connection) -> Newest:
     else:
         rows = [tuple(row) for row in connection.exec_driver_sql(_SQLITE_QUERY)]
         columns = columns_of(rows, _FIELDS)
-    column = latest.c
-    told = select(column.datastream_id, column.reason).where(column.reason != "")
-    reasons = {row.datastream_id: row.reason for row in connection.execute(told)}
+    reasons = {}
+    if columns.pop("has_reason").any():
+        reasons = {row.datastream_id: row.reason for row in connection.execute(_REASONS)}
     order = np.argsort(columns["datastream_id"], kind="stable")
-    id_, time, value, quality, received = (columns[name][order] for name, _ in _FIELDS)
+    id_, time, value, quality, received = (column[order] for column in columns.values())
     return Newest(id_, time, value, quality, received, reasons)

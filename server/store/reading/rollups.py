@@ -13,9 +13,10 @@ from server.store.port import Floats, Int32s, Int64s
 from server.store.reading.binary import INSTANT, Fields, columns_of, fetch
 from server.store.reading.buckets import Buckets
 
-_KEYS: Fields = (("datastream_id", "int"), ("start", "time"), ("n", "int"), ("n_good", "int"))
-_SCALARS = ("min", "max", "sum", "last")
-_DIRECTIONS = ("x", "y", "last")
+_ID: Fields = (("datastream_id", "int"),)
+_KEYS: Fields = (("start", "time"), ("n", "int"), ("n_good", "int"))
+_SCALARS = ("min", "max", "sum")
+_DIRECTIONS = ("x", "y")
 _QUERY = """
 SELECT {columns} FROM rollup_{level}
 WHERE datastream_id = ANY(%s::integer[]) AND start >= {instant} AND start < {instant}
@@ -24,13 +25,15 @@ _SQLITE_QUERY = (
     "SELECT {columns} FROM rollup_{level} "
     "WHERE datastream_id = ? AND start >= ? AND start < ? ORDER BY start"
 )
+_HORIZONS = select(retention_horizon.c.level, retention_horizon.c.before)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """Which rollups: of some series, with from_ms <= start < to_ms; `directions` are some of them.
 
-    The mean is not read: it follows from the sums.
+    The mean is not read: it follows from the sums. `last` is only read where it is wanted: each
+    column of the hours of a year takes a millisecond.
     """
 
     level: Level
@@ -38,14 +41,16 @@ class Part:
     directions: frozenset[int]
     from_ms: int
     to_ms: int
+    with_last: bool = True
 
     @property
     def fields(self) -> Fields:
         """Name the columns that are needed."""
+        ids = _ID if len(self.datastream_ids) > 1 else ()
         scalars = () if self.directions.issuperset(self.datastream_ids) else _SCALARS
         directions = _DIRECTIONS if self.directions else ()
-        names = dict.fromkeys((*scalars, *directions))
-        return (*_KEYS, *((name, "double") for name in names))
+        last = ("last",) if self.with_last else ()
+        return (*ids, *_KEYS, *((name, "double") for name in (*scalars, *directions, *last)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,8 +99,10 @@ def read_rollups(connection: Connection, part: Part) -> Rollups:
             for row in connection.exec_driver_sql(query, (one, part.from_ms, part.to_ms))
         ]
         found = columns_of(rows, part.fields)
+    if len(part.datastream_ids) == 1:
+        found["datastream_id"] = np.full(len(found["start"]), part.datastream_ids[0], np.int32)
     order = np.lexsort((found["start"], found["datastream_id"]))
-    id_, start, n, n_good = (found.pop(name)[order] for name, _ in _KEYS)
+    id_, start, n, n_good = (found.pop(name)[order] for name, _ in (*_ID, *_KEYS))
     statistics = {name: column[order] for name, column in found.items()}
     return Rollups(id_, start, n, n_good, statistics)
 
@@ -110,8 +117,5 @@ class Horizons:
 
 def read_horizons(connection: Connection) -> Horizons:
     """Read how far back each level reaches."""
-    column = retention_horizon.c
-    found = {
-        row.level: row.before for row in connection.execute(select(column.level, column.before))
-    }
+    found = {row.level: row.before for row in connection.execute(_HORIZONS)}
     return Horizons(found.get("raw", 0), found.get("hour", 0))

@@ -35,11 +35,13 @@ class Wanted:
     """A series, and at which instants its buckets begin and end: `edges_ms`, ascending.
 
     They cover the range that is asked for; the first and the last bucket may reach over its ends.
+    Without `with_last` of any series in a question, what is told as the last value means nothing.
     """
 
     datastream_id: int
     is_direction: bool
     edges_ms: Int64s
+    with_last: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def _part(level: Level, wanted: Sequence[Wanted]) -> Part:
         frozenset(one.datastream_id for one in wanted if one.is_direction),
         min(int(one.edges_ms[0]) for one in wanted),
         max(int(one.edges_ms[-1]) for one in wanted),
+        any(one.with_last for one in wanted),
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from wire.errors import ContractError
-from wire.messages import GatewayInfo, SensorInfo, ThingInfo
+from wire.messages import GatewayInfo, Installation, SensorInfo, ThingInfo
 
 NOW = 1_767_225_600_000
 DAY = 86_400_000
@@ -44,6 +44,16 @@ def test_soil_water_is_announced_beside_the_counts_it_is_derived_from(catalog, i
     assert ("vwc", "m3/m3", "volume_fraction_of_condensed_water_in_soil", "mean") in catalog.rows(
         "observed_property", "key", "unit", "cf_name", "aggregate"
     )
+
+
+def test_how_a_gateway_was_left_is_kept_and_no_older_record_replaces_it(catalog, inventory):
+    newer = Installation(at=NOW, by="Bayar", green=True, photos=["0" * 64])
+    older = Installation(at=NOW - DAY, by="Wang", green=False)
+    for rev, record in enumerate([newer, older, None], start=1):
+        catalog.apply(inventory(rev=rev, installation=record))
+
+    ((kept,),) = catalog.rows("gateway", "installation")
+    assert kept == {"at": NOW, "by": "Bayar", "green": True, "photos": ["0" * 64]}
 
 
 def test_the_same_inventory_again_changes_nothing(catalog, inventory):

@@ -123,3 +123,32 @@ def test_a_date_is_midnight_utc():
 
     assert installed_ms(sensor) == 1_767_225_600_000
     assert installed_ms(msgspec.structs.replace(sensor, installed="")) is None
+
+
+SONIC = {"id": "sand", "model": "Campbell SR50A", "reference_m": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("sensor", "named", "expected"),
+    [
+        (
+            SONIC,
+            ("sand_distance", "correction_temperature"),
+            "sonic-height/1(correction_temperature; reference_m=2.0)",
+        ),
+        (SONIC, ("sand_distance",), None),  # nobody lends a temperature
+        (SONIC | {"reference_m": None}, ("sand_distance", "correction_temperature"), None),
+        (
+            SONIC | {"model": "Campbell SR50AT"},
+            ("sand_distance",),
+            "height-below/1(; reference_m=2.0)",
+        ),
+    ],
+)
+def test_a_height_is_derived_once_all_it_takes_is_told(inventory, series, sensor, named, expected):
+    units = {"sand_distance": "m", "correction_temperature": "Cel"}
+    streams = [series(f"dune-1/sand/{key}", units[key]) for key in named]
+    found = [one for one in plan(inventory(sensor=sensor, datastreams=streams)) if one.source]
+
+    assert [one.transform for one in found] == ([expected] if expected else [])
+    assert {one.source for one in found} <= {"dune-1/sand/sand_distance"}

@@ -114,6 +114,7 @@ def test_the_ledger_is_filled_from_the_journal(fresh):
         for name in ("retained", "block_id", "packed_size"):
             connection.execute(text(f"ALTER TABLE journal DROP COLUMN {name}"))
         connection.execute(text("ALTER TABLE site DROP COLUMN time_zone"))
+        connection.execute(text("ALTER TABLE gateway DROP COLUMN installation"))
         rollups = ("rollup_hour", "rollup_day", "rollup_mark", "retention_horizon")
         for name in ("ledger_range", "gateway_epoch", "journal_block", *rollups):
             connection.execute(text(f"DROP TABLE {name}"))

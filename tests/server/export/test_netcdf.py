@@ -133,6 +133,8 @@ def test_every_unit_has_a_spelling_that_udunits_knows():
         "1", "percent", "m3 m-3", "degree_Celsius", "K", "Pa", "hPa", "kPa", "bar", "m s-1",
         "km h-1", "knot", "degree", "m", "cm", "mm", "km", "s", "W m-2", "S m-1", "dS m-1",
         "uS cm-1", "lx", "ug m-3", "mg kg-1", "J", "uJ", "V", "MJ m-2 day-1",
+        "degree_Fahrenheit", "mmHg", "inHg", "mile hour-1", "foot minute-1", "mm h-1", "in h-1",
+        "in", "us", "Hz", "g", "cm-2", "cm-2 h-1", "A",
     }  # fmt: skip
 
     assert {udunits(code) for code in UNITS} == known

@@ -235,3 +235,20 @@ def test_many_acknowledgements_go_out_as_one(consume, scripted_broker, heard, wa
     consumer.acknowledge([one.delivery for one in got])
 
     wait_until(lambda: any(PUBACK_7 * 3 in one for one in heard))
+
+
+def test_what_comes_at_once_arrives_whole_and_in_its_order(consume, gateway, station, wait_until):
+    """More than is read at once, and messages that lie across where the reading was cut."""
+    away, _ = consume()
+    wait_until(lambda: away.is_connected)
+    away.stop()  # the broker keeps what comes now, and sends it in one go
+    sizes = [0, 1, 200, 100_000, 7, 130_000, 60_000, 40, 90_000, 3]
+    sent = [station.message(STATUS, bytes([at]) * size) for at, size in enumerate(sizes)]
+    gateway.send(*sent)
+
+    consumer, got = consume()
+    wait_until(lambda: len(got) == len(sent))
+    consumer.acknowledge([one.delivery for one in got])
+
+    assert [one.payload for one in got] == [one.payload for one in sent]
+    assert len({one.delivery.packet_id for one in got}) == len(sent)

@@ -74,15 +74,10 @@ def test_the_same_batches_offered_to_both_at_once_are_stored_once(
     assert [tuple(run) for run in runs] == [(1, 40)]
 
 
-@pytest.mark.parametrize("engine", ["timescale"], indirect=True)
-def test_a_gateway_that_another_program_is_at_does_not_hold_up_the_others(
-    workers, engine, station, wait_until
-):
-    """What came before it in the group is committed; then it is waited for, holding nothing."""
-    worker, _ = workers
-    other = type(station)(gateway="kubuqi-edge")
-    busy = threading.Event()
-    done = threading.Event()
+@pytest.fixture
+def carrying(engine, station):
+    """Another program that is at the station's gateway until it is told to stop."""
+    busy, done = threading.Event(), threading.Event()
 
     def carry():
         with writing(engine) as connection:
@@ -93,16 +88,72 @@ def test_a_gateway_that_another_program_is_at_does_not_hold_up_the_others(
     thread = threading.Thread(target=carry)
     thread.start()
     assert busy.wait(10)
-    worker.offer(other.announce(other.inventory(gateway={"id": other.gateway})))
-    worker.offer(station.announce())
-    worker.start(SilentWire())
-    wait_until(lambda: worker.counts.stored == 1)
-    before = worker.counts.stored
+    yield done
     done.set()
     thread.join()
-    wait_until(lambda: worker.counts.stored == 2)
 
-    assert before == 1
+
+@pytest.mark.parametrize("engine", ["timescale"], indirect=True)
+def test_a_gateway_that_another_program_is_at_does_not_hold_up_the_others(
+    workers, engine, station, wait_until, carrying
+):
+    """Neither what came before its messages nor what came after; and of those none is lost."""
+    worker, _ = workers
+    other = type(station)(gateway="kubuqi-edge")
+    announced = other.announce(other.inventory(gateway={"id": other.gateway}))
+    worker.offer(station.announce())
+    worker.offer(station.readings(1, ["2000"]))
+    worker.start(SilentWire())
+    wait_until(lambda: worker.counts.postponed > 2)
+    for one in (announced, other.readings(1, ["1", "2"]), other.readings(2, ["3"])):
+        worker.offer(one)
+    wait_until(lambda: worker.counts.stored == 3)
+
+    before = entries(engine)
+    carrying.set()
+    wait_until(lambda: worker.counts.stored == 5)
+
+    assert before == [(1, "stored"), (2, "stored")]
+    assert entries(engine) == [(1, "stored"), *before]
+
+
+@pytest.mark.parametrize("engine", ["timescale"], indirect=True)
+def test_nothing_passes_what_is_held_back_of_its_gateway(workers, engine, station, carrying):
+    """Neither while it waits nor when its gateway is free again."""
+    worker, _ = workers
+    topic = topics.status(station.gateway)
+    offline, online = (
+        station.message(topic, encode(Status(state=state, at=NOW)))
+        for state in ("offline", "online")
+    )
+    names = worker._pipeline.names
+
+    worker._take_in(group_of([offline], names), SilentWire())
+    carrying.set()
+    with writing(engine) as connection:
+        lock_gateways(connection, [station.gateway])  # it is free again
+    assert worker._try(group_of([online], names), SilentWire())
+    assert worker._held == [offline, online]
+    worker._take_in(None, SilentWire())
+
+    assert (worker._held, worker.counts.postponed) == ([], 2)
+    with engine.connect() as connection:
+        state = select(gateway.c.state).where(gateway.c.id == station.gateway)
+        assert connection.execute(state).scalar_one() == "online"
+
+
+@pytest.mark.parametrize("engine", ["timescale"], indirect=True)
+def test_a_stop_does_not_wait_for_another_program(workers, station, wait_until, carrying):
+    """What is held back stays with the broker."""
+    worker, _ = workers
+    worker.offer(station.announce())
+    worker.start(SilentWire())
+    wait_until(lambda: worker.counts.postponed)
+
+    worker.stop()
+
+    assert not worker._thread.is_alive()
+    assert worker.counts.stored == 0
 
 
 def test_a_name_that_another_program_announced_is_looked_up_again(take, engine, station):
@@ -150,7 +201,7 @@ def test_what_says_how_a_gateway_is_keeps_its_order_while_another_program_is_at_
 
     for group in ([other.announce(), offline], [online], worker._inbox.take(9, 0)):
         if works := [*group, *worker._inbox.take(9, 0)]:
-            worker._work_off(group_of(works, worker._pipeline.names), SilentWire())
+            worker._take_in(group_of(works, worker._pipeline.names), SilentWire())
 
     with engine.connect() as connection:
         state = select(gateway.c.state).where(gateway.c.id == station.gateway)
@@ -164,8 +215,8 @@ def test_a_name_that_nobody_announced_is_looked_up_once_a_transaction(
     take = take_on_sqlite
     take(station.announce(), station.readings(1, ["2000"]))
     read = []
-    load = names.load_series
-    monkeypatch.setattr(names, "load_series", lambda *given: read.append(given) or load(*given))
+    load = names.load_all
+    monkeypatch.setattr(names, "load_all", lambda *given: read.append(given) or load(*given))
     take(*(station.readings(seq, ["1"], name="dune-1/soil-10cm/soil_ec") for seq in range(2, 20)))
 
     assert len(read) <= 1

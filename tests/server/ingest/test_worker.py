@@ -83,7 +83,7 @@ def test_a_live_message_is_not_kept_waiting_by_the_backlog_of_another_gateway(
     worker.start(wire)
     wait_until(lambda: len([one for one in wire.said if one[0] == "acknowledge"]) == 51)
 
-    assert [number for word, number, _ in wire.said if word == "acknowledge"][:3] == [1, 51, 2]
+    assert 51 in [number for word, number, _ in wire.said if word == "acknowledge"][:2]
 
 
 def test_batches_that_waited_keep_no_other_gateway_waiting(

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Sequence
 
 from server.live.hub import Hub, Resync, Update
 
@@ -118,3 +119,21 @@ async def test_the_hub_is_full_at_its_limit():
     assert not hub.full
     await subscribed(hub)
     assert hub.full
+
+
+async def test_rows_that_nobody_waits_for_are_not_looked_at():
+    """Ingest gives columns that become rows when somebody looks: at 5,000 batches a second."""
+
+    class Untouched(Sequence):
+        def __len__(self):
+            raise AssertionError("counted")
+
+        def __getitem__(self, index):
+            raise AssertionError("read")
+
+    hub = Hub()
+    hub.attach(asyncio.get_running_loop())
+
+    hub.publish(Untouched())
+
+    assert await hub.subscribe().next(SOON) == Resync(0)

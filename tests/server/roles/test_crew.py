@@ -9,6 +9,8 @@ from deploy.ports import wait_until
 from server.ingest.service import BrokerAddress, IngestService
 
 PATIENCE_S = 30.0
+# More than the time between two reports of a worker.
+REPORTED_S = 0.3
 
 
 def is_all_there(field, in_database):
@@ -94,13 +96,15 @@ def test_a_server_that_gets_workers_does_not_get_its_messages_twice(
     field.send(rounds=2)  # they wait in the session that worker 0 goes on with
     crew = start_crew(2)
     assert is_all_there(field, in_database)
-    time.sleep(0.6)  # until the next reports
+    assert wait_until(lambda: crew.health()[0].report.stored >= 40, PATIENCE_S)
+    time.sleep(2 * REPORTED_S)  # what it took beside those is told by then
     before = [one.report.stored for one in crew.health()]
 
     field.send(rounds=5)
 
     assert is_all_there(field, in_database)
-    time.sleep(1.1)
+    assert wait_until(lambda: sum(shares(crew)) >= sum(before[1:]) + 100, PATIENCE_S)
+    time.sleep(2 * REPORTED_S)
     now = [one.report.stored for one in crew.health()]
     assert (now[0], sum(now)) == (before[0], sum(before) + 100)
 

@@ -10,6 +10,7 @@ import pytest
 
 from deploy.children import Child
 from deploy.ports import free_port, wait_until
+from server.roles.priority import NICENESS
 
 PATIENCE_S = 30.0
 
@@ -22,7 +23,7 @@ def run(timescale_engine, mosquitto, tmp_path):
     config = tmp_path / "server.toml"
     config.write_text(f"[mqtt]\nembedded = false\nport = {mosquitto.port}\n")
 
-    def start(role, *more):
+    def start(role, *more, wait=True):
         port = free_port()
         where = ["--config", str(config), "--http-port", str(port)]
         command = [sys.executable, "-m", "server", "run", "--role", role, *where, *more]
@@ -32,7 +33,8 @@ def run(timescale_engine, mosquitto, tmp_path):
         child.start()
         running.append(child)
         address = f"http://127.0.0.1:{port}"
-        assert wait_until(lambda: is_ready(address), PATIENCE_S), child.tail()
+        if wait:
+            assert wait_until(lambda: is_ready(address), PATIENCE_S), child.tail()
         return child, address
 
     yield start
@@ -58,12 +60,13 @@ def children_of(pid):
 
 
 def test_pages_of_one_process_show_at_once_what_another_takes_in(run, field):
-    ingest, health = run("ingest", "--workers", "2")
+    ingest, health = run("ingest", "--workers", "2", wait=False)
     api, address = run("api")
+    assert wait_until(lambda: is_ready(health), PATIENCE_S), ingest.tail()
     parts = httpx.get(f"{health}/readyz").json()["parts"]
-    assert "3 ingest processes connected" in next(
-        one["detail"] for one in parts if one["name"] == "ingest"
-    )
+    detail = next(one["detail"] for one in parts if one["name"] == "ingest")
+    assert detail.startswith("3 ingest processes connected")
+    assert "0 were put off while another process was at their gateway" in detail
     assert httpx.get(f"{health}/api/v1/latest").status_code == 404
 
     field.announce()
@@ -83,10 +86,12 @@ def test_pages_of_one_process_show_at_once_what_another_takes_in(run, field):
     assert said.count(b"worker_stopped") == 3
 
 
-def test_workers_do_not_outlive_the_process_that_started_them(run):
+def test_workers_give_way_and_do_not_outlive_the_process_that_started_them(run):
     ingest, _ = run("ingest", "--workers", "2")
     workers = children_of(ingest.pid)
     assert len(workers) == 3
+    behind = os.getpriority(os.PRIO_PROCESS, ingest.pid) + NICENESS
+    assert [os.getpriority(os.PRIO_PROCESS, one) for one in workers] == [behind] * 3
 
     os.kill(ingest.pid, signal.SIGKILL)
 

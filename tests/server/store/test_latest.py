@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from server.db import tables as t
 from server.db.engine import writing
-from server.store.latest import newest, update_latest
+from server.store.latest import ids_of, newest, pick_newest, update_latest
 from server.store.port import Columns, LatestRow
 
 NOW = 1_767_225_600_000
@@ -16,6 +16,16 @@ HORIZON = NOW + 300_000
 @pytest.fixture
 def series(engine):
     """Two datastreams, 1 and 2."""
+    return with_series(engine)
+
+
+@pytest.fixture
+def timescale_series(timescale_engine):
+    """The same, on PostgreSQL only."""
+    return with_series(timescale_engine)
+
+
+def with_series(engine):
     with writing(engine) as c:
         c.execute(insert(t.gateway).values(id="gw", first_seen_at=0))
         c.execute(insert(t.site).values(id=1, key="s", name="s"))
@@ -125,3 +135,41 @@ def test_the_newest_of_nothing_is_nothing():
     )
 
     assert newest(empty, NOW) == []
+
+
+def test_of_many_each_goes_its_way(series):
+    """Newer, new, and older in one statement; only what was kept is told."""
+    update(series, row(2000, 1.0))
+    assert update(series, row(3000, 2.0), row(500, 7.0, 2)) == [row(3000, 2.0), row(500, 7.0, 2)]
+
+    assert update(series, row(1000, 9.0), row(600, None, 2)) == [row(600, None, 2)]
+    assert stored(series) == [row(3000, 2.0), row(600, None, 2)]
+
+
+def test_an_older_row_leaves_the_newer_one_untouched(timescale_series):
+    """It is not even locked: each lock would be a write to a table that is written all the time."""
+    version = text("SELECT ctid::text, xmin::text, xmax::text FROM latest")
+    update(timescale_series, row(2000, 1.0))
+    with timescale_series.connect() as connection:
+        before = connection.execute(version).one()
+
+    assert update(timescale_series, row(1000, 2.0)) == []
+    with timescale_series.connect() as connection:
+        assert connection.execute(version).one() == before
+
+
+def test_rows_are_made_when_somebody_looks():
+    columns = Columns(
+        np.array([7, 8], dtype=np.int32), np.array([NOW, NOW]), np.ones(2), np.ones(2, np.int32)
+    )
+    lazy = pick_newest(columns, NOW).lazy()
+
+    assert (len(lazy), ids_of(lazy), lazy._rows) == (2, [7, 8], None)
+    assert list(lazy) == newest(columns, NOW) == lazy[:]
+    assert ids_of(list(lazy)) == [7, 8]
+
+
+def test_where_rows_are_written_anew_pages_have_room(timescale_engine):
+    found = text("SELECT reloptions FROM pg_class WHERE oid = 'latest'::regclass")
+    with timescale_engine.connect() as connection:
+        assert connection.execute(found).scalar_one() == ["fillfactor=50"]

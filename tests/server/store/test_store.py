@@ -1,5 +1,7 @@
 """The store's promises, the same on SQLite and on TimescaleDB."""
 
+import sqlite3
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -230,3 +232,28 @@ def test_nothing_is_replaced_or_removed_for_nothing(engine):
         store_for(engine).remove(connection, nothing.datastream_id, nothing.time_ms)
 
     assert read(engine) == [(1000, 1.0, 1)]
+
+
+@pytest.mark.parametrize("count", [99, 100, 101, 250])
+def test_many_rows_at_once_are_each_added_once(engine, count):
+    rows = [(1, 1000 * at, None if at % 7 == 3 else at / 4, 1) for at in range(count)]
+    assert append(engine, rows[20:60]) == 40
+
+    assert append(engine, rows) == count - 40
+    assert append(engine, rows) == 0
+    assert read(engine, window=(0, MAX_TIME_MS, 1000)) == [one[1:] for one in rows]
+
+
+def test_what_breaks_a_rule_leaves_nothing_once_its_savepoint_is_undone(sqlite_engine):
+    """SQLite stops in the middle of a statement: its caller undoes what went before."""
+    whole = [(1, 1000 * at, 1.0, 1) for at in range(150)]
+    with writing(sqlite_engine) as connection:
+        driver = connection.connection.driver_connection
+        driver.execute(
+            "CREATE TRIGGER no BEFORE INSERT ON observation WHEN new.time = 120000"
+            " BEGIN SELECT RAISE(FAIL, 'no'); END"
+        )
+        with pytest.raises(sqlite3.DatabaseError, match="no"), connection.begin_nested():
+            store_for(sqlite_engine).append(connection, columns(whole))
+
+    assert read(sqlite_engine) == []

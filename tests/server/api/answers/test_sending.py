@@ -1,18 +1,21 @@
 """Tags, compression, and how long the server worked."""
 
 import gzip
-from types import SimpleNamespace
 
 import pytest
+from fastapi import Request
 
-from server.api.answers.sending import send, stream, takes_gzip
-from server.api.answers.timing import ServerTiming
+from server.api.answers.sending import send, send_made, stream, takes_gzip
+from server.api.answers.timing import ServerTiming, stopwatch_of
 
 BODY = b'{"value":[' + b"0.25," * 500 + b"1]}"
 
 
 def request(**headers):
-    return SimpleNamespace(headers={key.replace("_", "-"): value for key, value in headers.items()})
+    told = [
+        (key.replace("_", "-").encode(), value.encode("latin-1")) for key, value in headers.items()
+    ]
+    return Request({"type": "http", "headers": told})
 
 
 def answered(body=BODY, **headers):
@@ -70,10 +73,33 @@ async def test_a_stream_is_compressed_on_the_way():
     assert gzip.decompress(b"".join(sent)) == BODY
 
 
-async def test_an_answer_says_how_long_the_server_worked():
-    times, said = iter([10.0, 10.0123]), []
+def test_what_the_client_has_is_not_even_made():
+    """The tag names the content, so that nobody has to write it to compare."""
+    made = []
 
-    async def app(_scope, _receive, send):
+    def make():
+        made.append(True)
+        return BODY
+
+    first = send_made(request(), b"\x01" * 32, make, "application/json", {})
+    tag = first.headers["etag"]
+    again = send_made(request(if_none_match=tag), b"\x01" * 32, make, "application/json", {})
+    other = send_made(request(if_none_match=tag), b"\x02" * 32, make, "application/json", {})
+
+    assert (first.status_code, again.status_code, other.status_code) == (200, 304, 200)
+    assert len(made) == 2
+
+
+async def test_an_answer_says_how_long_the_server_worked_and_on_what():
+    """From 10 s on; at 10.002 reading begins, for 5 ms; then 1 ms and once more 0.5 ms of writing."""
+    times = iter([10.0, 10.002, 10.007, 10.007, 10.008, 10.008, 10.0085, 10.0123])
+    said = []
+
+    async def app(scope, _receive, send):
+        watch = stopwatch_of(Request(scope))
+        for part in ("read", "write", "write"):
+            with watch.part(part):
+                pass
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     async def keep(message):
@@ -82,4 +108,5 @@ async def test_an_answer_says_how_long_the_server_worked():
     timed = ServerTiming(app, lambda: next(times))
     await timed({"type": "http"}, None, keep)
 
-    assert said == [{b"server-timing": b"total;dur=12.3"}]
+    parts = b"begin;dur=2.0, read;dur=5.0, write;dur=1.5, total;dur=12.3"
+    assert said == [{b"server-timing": parts}]

@@ -96,6 +96,37 @@ def test_what_is_unchanged_is_not_sent_again(site):
     assert site.client.get("/api/v1/latest", headers=has).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        (t.latest, {"value": 1.5}),
+        (t.latest, {"value": None}),
+        (t.latest, {"quality": 3}),
+        (t.latest, {"reason": "calm"}),
+        (t.latest, {"received_at": NOW + 1}),
+        (t.site, {"key": "moved"}),
+        (t.thing, {"name": "Dune 1, renamed"}),
+    ],
+)
+def test_whatever_changes_of_it_gets_another_tag(site, table, values):
+    """The tag is made of what is told, not of the text."""
+    tag = site.client.get("/api/v1/latest").headers["etag"]
+    with writing(site.engine) as connection:
+        connection.execute(update(table).values(values))
+
+    answer = site.client.get("/api/v1/latest", headers={"If-None-Match": tag})
+
+    assert (answer.status_code, answer.headers["etag"] != tag) == (200, True)
+
+
+def test_parts_have_tags_of_their_own(site):
+    parts = [{}, {"limit": 4}, {"limit": 5}, {"after": 3}, {"after": 3, "limit": 4}]
+
+    tags = [site.client.get("/api/v1/latest", params=part).headers["etag"] for part in parts]
+
+    assert len(set(tags)) == len(parts)
+
+
 def test_a_site_without_datastreams_has_no_items(site):
     with writing(site.engine) as connection:
         connection.execute(insert(t.site).values(key="empty", name="Empty"))

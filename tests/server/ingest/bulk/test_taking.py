@@ -67,6 +67,7 @@ def taken(take, group):
     with writing(take.engine) as connection:
         turn = Turn(connection, NOW_MS, alone=False)
         outcomes = take.pipeline.process_all(turn, group.ready) if group.ready else []
+        outcomes += take.pipeline.process_statuses(turn, group.statuses)
         return outcomes + [take.pipeline.process(turn, one) for one in group.singles]
 
 
@@ -232,3 +233,23 @@ def test_names_that_changed_since_a_bundle_was_prepared_are_looked_up_again(take
     assert [flag for _, _, flag in take.rows(TEMPERATURE)] == [
         Flag.PASS
     ] * 2  # a TEROS 12 ends at 60
+
+
+def test_a_bundle_is_in_order_of_series_and_time(take_on_sqlite, station):
+    """Each page of the index is visited once; of two at one instant the first is kept."""
+    take_on_sqlite(station.announce(), station.readings(9, ["1"]))
+    later, earlier, again = (
+        station.readings(1, ["1", "2"], at_ms=NOW_MS - 60_000),
+        station.readings(2, ["3"], at_ms=NOW_MS - 120_000),
+        station.readings(3, ["4", None], at_ms=NOW_MS - 60_000),
+    )
+
+    group = group_of([later, earlier, again], take_on_sqlite.pipeline.names)
+    found = group.ready.columns
+    keys = list(zip(found.datastream_id.tolist(), found.time_ms.tolist(), strict=True))
+    measured = found.datastream_id == found.datastream_id.min()
+
+    assert keys == sorted(keys)
+    assert len(set(found.datastream_id.tolist())) == 2  # measured and derived
+    assert found.value[measured][:4].tolist() == [3.0, 1.0, 4.0, 2.0]
+    assert found.reasons[4] == "timeout"

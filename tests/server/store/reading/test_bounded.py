@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select, text
 
-from server.db.engine import writing
+from server.db.engine import open_engine, writing
 from server.db.tables import site
 from server.store.reading.bounded import TooSlowError, reading
 
@@ -51,3 +51,10 @@ def test_all_statements_see_one_state(engine):
             other.execute(site.insert().values(key="second", name="Second"))
 
         assert connection.execute(select(site.c.key)).scalars().all() == before == ["first"]
+
+
+def test_who_reads_changes_nothing(timescale_database):
+    engine = open_engine(timescale_database)
+    with pytest.raises(Exception, match="read-only"), reading(engine, 20) as connection:
+        connection.execute(text("CREATE TABLE found (id integer)"))
+    engine.dispose()

@@ -1,0 +1,43 @@
+"""A worker goes behind those who answer people, whatever the kernel offers for it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from server.roles.priority import NICENESS, give_way
+
+PROGRAM = """
+import os, sys
+from pathlib import Path
+from server.roles.priority import give_way
+give_way(Path(sys.argv[1]))
+print(os.nice(0))
+"""
+
+
+def niceness_after(group):
+    said = subprocess.run(
+        [sys.executable, "-c", PROGRAM, group], capture_output=True, check=True, text=True
+    )
+    return int(said.stdout)
+
+
+@pytest.mark.parametrize("has_groups", [True, False])
+def test_it_becomes_nice_and_so_does_its_group_where_there_is_one(tmp_path, has_groups):
+    group = tmp_path / "autogroup" if has_groups else tmp_path / "missing" / "autogroup"
+
+    assert niceness_after(group) == os.nice(0) + NICENESS
+    assert not has_groups or group.read_text() == str(NICENESS)
+
+
+def test_where_that_is_forbidden_it_goes_on(tmp_path):
+    """A service manager may filter the call out, and set the priority itself."""
+
+    def refuse(_by):
+        raise PermissionError(1, "Operation not permitted")
+
+    give_way(tmp_path / "missing" / "autogroup", refuse)
+
+    assert not (tmp_path / "missing").exists()
