@@ -28,6 +28,7 @@ Text = Annotated[str, msgspec.Meta(max_length=200)]
 Seq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Block = tuple[Seq, Seq, Digest]
 Ranges = Annotated[list[tuple[Seq, Seq]], msgspec.Meta(max_length=MAX_RANGES)]
 Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
@@ -68,7 +69,10 @@ class ThingInfo(Message, frozen=True, kw_only=True):
 
 
 class SensorInfo(Message, frozen=True, kw_only=True):
-    """An instrument at a thing. `installed` is an ISO 8601 date."""
+    """An instrument at a thing. `installed` is an ISO 8601 date.
+
+    `reference_m` is the distance to the surface below it when it was put up.
+    """
 
     id: Name
     thing: Name
@@ -80,6 +84,7 @@ class SensorInfo(Message, frozen=True, kw_only=True):
     depth_m: float | None = None
     height_m: float | None = None
     installed: Text = ""
+    reference_m: float | None = None
 
 
 class DatastreamInfo(Message, frozen=True, kw_only=True):
@@ -93,6 +98,28 @@ class DatastreamInfo(Message, frozen=True, kw_only=True):
     statistic: Text = "last"
 
 
+class InstallationStep(Message, frozen=True, kw_only=True):
+    """One thing that was looked at before leaving; `verdict` is fine, look or failed."""
+
+    about: Text
+    verdict: Text
+    said: Annotated[str, msgspec.Meta(max_length=1000)]
+
+
+class Installation(Message, frozen=True, kw_only=True):
+    """How a technician left a gateway; `at` is in ms, UTC, `photos` are SHA-256 in hex.
+
+    Photos stay on the gateway's disk: a link may be too thin for them.
+    """
+
+    at: int
+    by: Text
+    green: bool
+    notes: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+    steps: Annotated[list[InstallationStep], msgspec.Meta(max_length=50)] = []
+    photos: Annotated[list[Sha256], msgspec.Meta(max_length=50)] = []
+
+
 class Inventory(Message, frozen=True, kw_only=True):
     """What is attached to a gateway; `rev` grows with each change."""
 
@@ -101,6 +128,7 @@ class Inventory(Message, frozen=True, kw_only=True):
     things: Annotated[list[ThingInfo], msgspec.Meta(max_length=200)]
     sensors: Annotated[list[SensorInfo], msgspec.Meta(max_length=2000)]
     datastreams: Annotated[list[DatastreamInfo], msgspec.Meta(max_length=20000)]
+    installation: Installation | None = None
 
 
 class OutboxFigures(Message, frozen=True, kw_only=True):

@@ -5,16 +5,19 @@ Shared by every file a person writes: gateway.toml, server.toml, scenarios and c
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 from wire.errors import ConfigError
 
 T = TypeVar("T")
+
+Path: TypeAlias = tuple[str | int, ...]
+"""Where a key is: the names above it, and the places in arrays from 0, such as ("bus", 0, "id")."""
 
 _TABLE = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"^\s*([A-Za-z0-9_\-.\"' ]+?)\s*=")
@@ -23,6 +26,19 @@ _UNKNOWN = re.compile(r"unknown field `([^`]+)`")
 _MISSING = re.compile(r"missing required field `([^`]+)`")
 _PATH = re.compile(r" - at `\$?([^`]*)`$")
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
+_EXPECTED = re.compile(r"Expected `(\w+)[^`]*`, got .*")
+_LENGTH = re.compile(r"`array` of length (>= )?(\d+)")
+
+# What to write where msgspec expects a type.
+_WANTED = {
+    "str": "a text in quotes",
+    "int": "a whole number",
+    "float": "a number",
+    "decimal": "a number",
+    "bool": "true or false",
+    "array": "a list in [ ]",
+    "object": "a table",
+}
 
 
 def parse(text: str, kind: type[T], source: str) -> T:
@@ -30,23 +46,82 @@ def parse(text: str, kind: type[T], source: str) -> T:
 
     Decimals keep the digits that were written: a scale of 0.1 is exactly one tenth.
     """
-    try:
-        tree = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        found = _DECODE_LINE.search(str(error))
-        line = int(found[1]) if found else len(text.splitlines())
-        raise ConfigError(
-            source, f"not valid TOML: {_DECODE_LINE.sub('', str(error))}", line
-        ) from None
+    tree = _load(text, source)
     try:
         return msgspec.convert(tree, kind)
     except msgspec.ValidationError as error:
         raise _explain(str(error), text, kind, source) from None
 
 
-def _explain(message: str, text: str, kind: type, source: str) -> ConfigError:
+def faults(text: str, kind: type, source: str) -> list[ConfigError]:
+    """Find all that keeps TOML text from being read into `kind`, not only the first."""
+    try:
+        tree = _load(text, source)
+    except ConfigError as error:
+        return [error]
+    return [
+        _explain(message, text, kind, source, path) for path, message in _misfits(tree, kind, ())
+    ]
+
+
+def _load(text: str, source: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        found = _DECODE_LINE.search(str(error))
+        line = int(found[1]) if found else len(text.splitlines())
+        raise ConfigError(
+            source, f"not valid TOML: {_DECODE_LINE.sub('', str(error))}", line
+        ) from None
+
+
+def _misfits(value: Any, kind: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Go down the tree, each table by itself, and tell what msgspec says of each, and where."""
+    table = _table_of(kind)
+    if table is None or not isinstance(value, dict | list):
+        yield from _misfit(value, kind, path)
+    elif isinstance(value, dict):
+        yield from _misfits_of_table(value, table, path)
+    else:
+        inner = [one for at, item in enumerate(value) for one in _misfits(item, table, (*path, at))]
+        yield from inner or _misfit(value, kind, path)
+
+
+def _misfits_of_table(
+    value: dict[str, Any], table: type[msgspec.Struct], path: Path
+) -> Iterator[tuple[Path, str]]:
+    kinds = get_type_hints(table, include_extras=True)
+    for field in msgspec.structs.fields(table):
+        if field.encode_name in value:
+            yield from _misfits(
+                value[field.encode_name], kinds[field.name], (*path, field.encode_name)
+            )
+        elif field.required:
+            yield path, f"Object missing required field `{field.encode_name}`"
+    known = {field.encode_name for field in msgspec.structs.fields(table)}
+    if table.__struct_config__.forbid_unknown_fields:
+        for key in sorted(value.keys() - known):
+            yield path, f"Object contains unknown field `{key}`"
+
+
+def _table_of(kind: Any) -> type[msgspec.Struct] | None:
+    """Find the struct in a type such as `X | None`, `list[X]` or `Annotated[list[X], ...]`."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return kind
+    return next((found for one in get_args(kind) if (found := _table_of(one))), None)
+
+
+def _misfit(value: Any, kind: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        yield path, str(error)
+
+
+def _explain(message: str, text: str, kind: type, source: str, above: Path = ()) -> ConfigError:
+    """Say for people what msgspec says; `above` is where in the tree it was asked."""
     found = _PATH.search(message)
-    path = _steps(found[1]) if found else ()
+    path = (*above, *_steps(found[1])) if found else above
     plain = _PATH.sub("", message)
     lines = key_lines(text)
     unknown = _UNKNOWN.search(plain)
@@ -59,17 +134,34 @@ def _explain(message: str, text: str, kind: type, source: str) -> ConfigError:
         "."
     )
     if place and not unknown:
-        plain = f"{place}: {plain}"
+        plain = f"{place}: {plain}{_remedy(plain, kind, path)}"
     return ConfigError(source, plain, nearest_line(lines, path))
 
 
-def _steps(path: str) -> tuple[str | int, ...]:
+def _remedy(message: str, kind: type, path: Path) -> str:
+    """Say what to write instead, where the type tells it."""
+    if message.startswith("Invalid enum value"):
+        return f"; known: {', '.join(str(one) for one in _choices(_info_at(kind, path)))}"
+    if counted := _LENGTH.search(message):
+        return f"; give {'at least ' if counted[1] else ''}{counted[2]} values in [ ]"
+    if message == "Invalid decimal string":
+        return "; give a number"
+    expected = _EXPECTED.fullmatch(message)
+    wanted = _WANTED.get(expected[1]) if expected else None
+    return f"; give {wanted}" if wanted else ""
+
+
+def _choices(info: msgspec.inspect.Type) -> list[object]:
+    if isinstance(info, msgspec.inspect.LiteralType):
+        return list(info.values)
+    return [one.value for one in info.cls] if isinstance(info, msgspec.inspect.EnumType) else []
+
+
+def _steps(path: str) -> Path:
     return tuple(int(index) if index else name for name, index in _STEP.findall(path))
 
 
-def nearest_line(
-    lines: Mapping[tuple[str | int, ...], int], path: tuple[str | int, ...]
-) -> int | None:
+def nearest_line(lines: Mapping[Path, int], path: Path) -> int | None:
     """Find the line of a key, or of the table nearest above it."""
     for length in range(len(path), 0, -1):
         if path[:length] in lines:
@@ -77,7 +169,7 @@ def nearest_line(
     return None
 
 
-def _suggest(unknown: str, kind: type, path: tuple[str | int, ...]) -> str:
+def _suggest(unknown: str, kind: type, path: Path) -> str:
     """Offer the known key that looks most like the unknown one, or list what is allowed."""
     known = _known_keys(kind, path[:-1])
     close = get_close_matches(unknown, known, n=1)
@@ -86,10 +178,8 @@ def _suggest(unknown: str, kind: type, path: tuple[str | int, ...]) -> str:
     return f"; known here: {', '.join(sorted(known))}" if known else ""
 
 
-def _known_keys(kind: Any, path: tuple[str | int, ...]) -> list[str]:
-    info = msgspec.inspect.type_info(kind)
-    for step in path:
-        info = _descend(info, step)
+def _known_keys(kind: Any, path: Path) -> list[str]:
+    info = _info_at(kind, path)
     return (
         [field.encode_name for field in info.fields]
         if isinstance(info, msgspec.inspect.StructType)
@@ -97,9 +187,22 @@ def _known_keys(kind: Any, path: tuple[str | int, ...]) -> list[str]:
     )
 
 
-def _descend(info: msgspec.inspect.Type, step: str | int) -> msgspec.inspect.Type:
+def _info_at(kind: Any, path: Path) -> msgspec.inspect.Type:
+    """Describe the type that stands at a path."""
+    info = _present(msgspec.inspect.type_info(kind))
+    for step in path:
+        info = _present(_descend(info, step))
+    return info
+
+
+def _present(info: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    """Give the type of a value that may be left out."""
     if isinstance(info, msgspec.inspect.UnionType):
-        info = next((t for t in info.types if not isinstance(t, msgspec.inspect.NoneType)), info)
+        return next((t for t in info.types if not isinstance(t, msgspec.inspect.NoneType)), info)
+    return info
+
+
+def _descend(info: msgspec.inspect.Type, step: str | int) -> msgspec.inspect.Type:
     if isinstance(info, msgspec.inspect.StructType):
         return next((f.type for f in info.fields if f.encode_name == step), info)
     if isinstance(info, msgspec.inspect.ListType | msgspec.inspect.VarTupleType):
@@ -107,14 +210,14 @@ def _descend(info: msgspec.inspect.Type, step: str | int) -> msgspec.inspect.Typ
     return info.value_type if isinstance(info, msgspec.inspect.DictType) else info
 
 
-def key_lines(text: str) -> dict[tuple[str | int, ...], int]:
+def key_lines(text: str) -> dict[Path, int]:
     """Map each key's path, such as ("bus", 0, "port"), to its 1-based line in `text`.
 
     Only for telling a person where to look: what is inside an inline table maps to its first line.
     """
-    lines: dict[tuple[str | int, ...], int] = {}
-    counts: dict[tuple[str | int, ...], int] = {}
-    prefix: tuple[str | int, ...] = ()
+    lines: dict[Path, int] = {}
+    counts: dict[Path, int] = {}
+    prefix: Path = ()
     for number, line in enumerate(text.splitlines(), start=1):
         if table := _TABLE.match(line):
             prefix = _table_path(table[2], counts, array=table[1] == "[[")
@@ -124,11 +227,9 @@ def key_lines(text: str) -> dict[tuple[str | int, ...], int]:
     return lines
 
 
-def _table_path(
-    header: str, counts: dict[tuple[str | int, ...], int], *, array: bool
-) -> tuple[str | int, ...]:
+def _table_path(header: str, counts: dict[Path, int], *, array: bool) -> Path:
     """Resolve a header such as `bus.sensor` to the newest element of every array on the way."""
-    path: tuple[str | int, ...] = ()
+    path: Path = ()
     names = _dotted(header)
     for name in names[:-1]:
         path = (*path, name)

@@ -26,6 +26,8 @@ def _unit(code: str, symbol: str, dimension: str, factor: str = "1", offset: str
     return Unit(code, symbol, dimension, Decimal(factor), Decimal(offset))
 
 
+_FIVE_NINTHS = "0.5555555555555555555555555556"
+
 UNITS: dict[str, Unit] = {
     unit.code: unit
     for unit in (
@@ -36,19 +38,29 @@ UNITS: dict[str, Unit] = {
         _unit("{raw}", "raw", "raw"),
         _unit("Cel", "°C", "temperature", "1", "273.15"),
         _unit("K", "K", "temperature"),
+        _unit("[degF]", "°F", "temperature", _FIVE_NINTHS, "255.3722222222222222222222222"),
         _unit("Pa", "Pa", "pressure"),
         _unit("hPa", "hPa", "pressure", "100"),
         _unit("kPa", "kPa", "pressure", "1000"),
         _unit("bar", "bar", "pressure", "100000"),
+        _unit("mm[Hg]", "mmHg", "pressure", "133.322387415"),
+        _unit("[in_i'Hg]", "inHg", "pressure", "3386.388640341"),
         _unit("m/s", "m/s", "speed"),
         _unit("km/h", "km/h", "speed", "0.2777777777777777777777777778"),
         _unit("[kn_i]", "kn", "speed", "0.5144444444444444444444444444"),
+        _unit("[mi_i]/h", "mph", "speed", "0.44704"),
+        _unit("[ft_i]/min", "ft/min", "speed", "0.00508"),
+        _unit("mm/h", "mm/h", "speed", "2.777777777777777777777777778E-7"),
+        _unit("[in_i]/h", "in/h", "speed", "0.000007055555555555555555555555556"),
         _unit("deg", "°", "angle"),
         _unit("m", "m", "length"),
         _unit("cm", "cm", "length", "0.01"),
         _unit("mm", "mm", "length", "0.001"),
         _unit("km", "km", "length", "1000"),
+        _unit("[in_i]", "in", "length", "0.0254"),
         _unit("s", "s", "time"),
+        _unit("us", "µs", "time", "0.000001"),
+        _unit("Hz", "Hz", "frequency"),
         _unit("W/m2", "W/m²", "irradiance"),
         _unit("S/m", "S/m", "conductivity"),
         _unit("dS/m", "dS/m", "conductivity", "0.1"),
@@ -58,9 +70,13 @@ UNITS: dict[str, Unit] = {
         _unit("ug/m3", "µg/m³", "mass concentration"),
         _unit("[pH]", "pH", "acidity"),
         _unit("mg/kg", "mg/kg", "mass fraction"),
+        _unit("g", "g", "mass"),
+        _unit("{count}/cm2", "counts/cm²", "count density"),
+        _unit("{count}/(cm2.h)", "counts/(cm²·h)", "count density rate"),
         _unit("J", "J", "energy"),
         _unit("uJ", "µJ", "energy", "0.000001"),
         _unit("V", "V", "voltage"),
+        _unit("A", "A", "current"),
         _unit("MJ/(m2.d)", "MJ/(m²·d)", "daily irradiation"),
     )
 }
@@ -128,6 +144,10 @@ SENML_UNITS: dict[str, SenmlUnit] = {
     "kg/m3": SenmlUnit("ug/m3", Fraction(10**9)),
     "ug/m3": SenmlUnit("ug/m3"),
     "pH": SenmlUnit("[pH]"),
+    "kg": SenmlUnit("g", Fraction(1000)),
+    "g": SenmlUnit("g"),
+    "A": SenmlUnit("A"),
+    "Hz": SenmlUnit("Hz"),
     "J": SenmlUnit("J"),
     "Wh": SenmlUnit("J", Fraction(3600)),
     "kWh": SenmlUnit("J", Fraction(3600 * 1000)),

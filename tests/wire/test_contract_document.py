@@ -1,6 +1,9 @@
 """docs/wire.md is what others build on: its examples must be what the code reads."""
 
+import bz2
+import random
 import re
+import shutil
 import subprocess
 import sys
 import zlib
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from wire import batch, dictionary, messages, topics
+from wire import batch, dictionary, messages, packing, topics
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "wire.md").read_text(encoding="utf-8")
 EXAMPLES = dict(re.findall(r"```json (\w+)\n(.*?)```", DOCUMENT, re.DOTALL))
@@ -35,7 +38,7 @@ def test_an_example_is_read_and_has_no_key_that_we_do_not_know(name):
     assert re.findall(rb'"(\w+)":', again) == re.findall(rb'"(\w+)":', EXAMPLES[name].encode())
 
 
-@pytest.mark.parametrize("pack", [zlib.compress, dictionary.compress])
+@pytest.mark.parametrize("pack", [zlib.compress, dictionary.compress, bz2.compress])
 def test_the_batch_says_what_the_page_says(pack):
     found = batch.decode(pack(EXAMPLES["batch"].encode()))
 
@@ -52,7 +55,7 @@ def test_the_batch_says_what_the_page_says(pack):
 
 
 @pytest.mark.parametrize("pack", [zlib.compress, dictionary.compress])
-def test_the_page_s_line_shows_a_batch_of_either_kind(pack):
+def test_the_page_s_line_shows_a_batch_that_zlib_packed(pack):
     (line,) = re.findall(r"python3 -c '(.*?)' < batch", DOCUMENT)
 
     shown = subprocess.run(
@@ -66,10 +69,24 @@ def test_the_page_s_line_shows_a_batch_of_either_kind(pack):
     assert shown.stdout == b'{"v":1}\n'
 
 
+@pytest.mark.skipif(shutil.which("bzcat") is None, reason="bzip2's programs are not installed")
+def test_a_day_s_batch_is_shown_by_bzcat_as_the_page_says():
+    (command,) = re.findall(r"^(\w+) < batch \| jq$", DOCUMENT, re.MULTILINE)
+    chance = random.Random(1)
+    samples = [batch.Sample(n, Decimal(chance.randrange(1000))) for n in range(5000)]
+    payload = batch.encode(messages.ClockSource.NTP, {"a/b/c": samples})
+
+    shown = subprocess.run([command], input=payload, capture_output=True, check=True)
+
+    assert shown.stdout.startswith(b'{"v":1,"clock":"ntp","t":[0,1,5000],')
+    assert shown.stdout == packing.unpack(payload, batch.MAX_JSON_BYTES)
+
+
 def test_the_head_that_the_page_names_is_that_of_the_dictionary():
     (head,) = re.findall(r"`(78 [0-9a-f ]+)`", DOCUMENT)
 
     assert dictionary.compress(b"{}").startswith(bytes.fromhex(head))
+    assert "begins with `BZh`" in DOCUMENT
 
 
 def test_every_topic_of_the_page_is_one_of_ours():

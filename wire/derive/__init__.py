@@ -1,0 +1,1 @@
+"""Values computed from what was measured: named, versioned transforms, the same everywhere."""

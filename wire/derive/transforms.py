@@ -1,0 +1,73 @@
+"""The transforms a catalogue entry may name. A released version never changes: it gets a next one.
+
+A name is `what/version`. Each takes its sources in the units that the catalogue gives their fields,
+and its parameters; it gives the derived property in its unit. It computes on single numbers (the
+gateway's local page) as on arrays (the server), each number by itself: an array may hold those of
+many batches and series.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Numbers = TypeVar("Numbers", float, "NDArray[np.float64]")
+
+_ICE_POINT_K = 273.15
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """A function of `sources` numbers, or arrays of them, and of the named parameters.
+
+    Two are equal when they compute the same with the same parameters.
+    """
+
+    compute: Callable[..., Any]
+    sources: int = 1
+    parameters: tuple[str, ...] = ()
+    given: tuple[float, ...] = ()
+
+    def __call__(self, *values: Numbers) -> Numbers:
+        """Compute; as many values as there are sources."""
+        result: Numbers = self.compute(*values, *self.given)
+        return result
+
+    def with_parameters(self, values: Mapping[str, float]) -> "Transform":
+        """Give the same with its parameters; raises KeyError for one that is not there."""
+        if not self.parameters:
+            return self
+        return replace(self, given=tuple(float(values[name]) for name in self.parameters))
+
+
+def teros12_mineral(raw: Numbers) -> Numbers:
+    """Volumetric water content in m3/m3 of mineral soil from the calibrated counts (RAW).
+
+    METER TEROS 11/12 manual, section 4.1: VWC = 3.879e-4 x RAW - 0.6956.
+    """
+    return 3.879e-4 * raw - 0.6956
+
+
+def sonic_height(distance_m: Numbers, air_c: Numbers, reference_m: float) -> Numbers:
+    """Height of a surface in m over where it was when `reference_m` lay between it and the sensor.
+
+    The distance is as for sound at 0 degrees Celsius; in warmer air sound is faster and the surface
+    further away (Campbell SR50A manual: multiply by sqrt((T + 273.15) / 273.15)).
+    """
+    root: Numbers = ((air_c + _ICE_POINT_K) / _ICE_POINT_K) ** 0.5
+    return reference_m - distance_m * root
+
+
+def height_below(distance_m: Numbers, reference_m: float) -> Numbers:
+    """Height of a surface in m as above, from a distance that is right as it is."""
+    return reference_m - distance_m
+
+
+TRANSFORMS: Mapping[str, Transform] = {
+    "teros12-mineral/1": Transform(teros12_mineral),
+    "sonic-height/1": Transform(sonic_height, sources=2, parameters=("reference_m",)),
+    "height-below/1": Transform(height_below, parameters=("reference_m",)),
+}
