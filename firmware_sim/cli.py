@@ -68,10 +68,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    simulation = build(load(options.scenario), options.scenario)
+    clock = steady_clock()
+    simulation = build(load(options.scenario), options.scenario, began_s=clock())
     with TruthRecorder(simulation.truth) as truth:
         ended: SimpleQueue[int] = SimpleQueue()  # its put may be called in a signal handler
-        host = Host(simulation.ports, steady_clock(), truth.write, lambda: ended.put(BUG))
+        host = Host(simulation.ports, clock, truth.write, lambda: ended.put(BUG))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.put(OK))
         for bus_id, port in host.start().items():

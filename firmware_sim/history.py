@@ -109,11 +109,13 @@ def _statistic(
 
 
 def _combine(field: Field, known: Sequence[tuple[int, Decimal]]) -> Decimal:
-    """Combine (seconds, value) pairs as the catalogue says."""
+    """Combine (seconds, value) pairs as the catalogue says; of a running total, what was added."""
+    if field.cumulative:
+        return known[-1][1] - known[0][1]
     match field.statistic:
         case Statistic.SUM:
             return sum((seconds * value for seconds, value in known), Decimal(0))
-        case Statistic.MAX:
+        case Statistic.MAX | Statistic.GUST:
             return max(value for _, value in known)
         case Statistic.NONZERO_SECONDS:
             return Decimal(sum(seconds for seconds, value in known if value > 0))

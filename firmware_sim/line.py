@@ -3,6 +3,7 @@
 Each fault has a probability per message; without any the line is left out altogether.
 """
 
+from itertools import zip_longest
 from typing import Annotated
 
 import msgspec
@@ -25,13 +26,16 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     delay: Probability = 0.0  # it comes `delay_s` late
     delay_s: Seconds = 2.0
     garbage: Probability = 0.0  # one to four stray bytes come before it
+    trail: Probability = 0.0  # and behind it
+    truncate: Probability = 0.0  # it breaks off
+    collide: Probability = 0.0  # two that speak at the same time are mixed, byte by byte
     silence: Probability = 0.0  # the line is dead for `silence_s` from here
     silence_s: Seconds = 30.0
 
     def any(self) -> bool:
         """Tell whether there is anything to do."""
         return any((self.drop, self.corrupt, self.echo, self.split, self.delay)) or any(
-            (self.garbage, self.silence)
+            (self.garbage, self.trail, self.truncate, self.collide, self.silence)
         )
 
 
@@ -58,7 +62,16 @@ class FaultyLine:
 
     def wake(self, now: float) -> list[Send]:
         """Let the devices speak; a dead line swallows it."""
-        return self._spoil(self._bus.wake(now), now)
+        return self._spoil(self._mixed(self._bus.wake(now)), now)
+
+    def _mixed(self, sends: list[Send]) -> list[Send]:
+        """Let the first two talkers of a moment speak at once."""
+        if len(sends) < 2 or not self._strikes(self._faults.collide):
+            return sends
+        one, other = sends[0].data, sends[1].data
+        pairs = zip_longest(one, other)
+        mixed = bytes(byte for pair in pairs for byte in pair if byte is not None)
+        return [Send(sends[0].delay_s, mixed), *sends[2:]]
 
     def _strikes(self, probability: float) -> bool:
         return probability > 0.0 and self._dice.roll() < probability
@@ -74,14 +87,22 @@ class FaultyLine:
             return []
         if self._strikes(faults.corrupt):
             send = Send(send.delay_s, self._turn_a_bit(send.data))  # no answer that could be read
+        if self._strikes(faults.truncate):
+            send = Send(send.delay_s, send.data[: self._dice.below(max(1, len(send.data)))])
         if self._strikes(faults.delay):
             send = send._replace(delay_s=send.delay_s + faults.delay_s)
         if self._strikes(faults.garbage):
-            stray = bytes(self._dice.below(256) for _ in range(1 + self._dice.below(4)))
-            send = send._replace(data=stray + send.data)
+            send = send._replace(data=self._stray() + send.data)
+        if self._strikes(faults.trail):
+            send = send._replace(data=send.data + self._stray())
         return self._halves(send) if self._strikes(faults.split) else [send]
 
+    def _stray(self) -> bytes:
+        return bytes(self._dice.below(256) for _ in range(1 + self._dice.below(4)))
+
     def _turn_a_bit(self, data: bytes) -> bytes:
+        if not data:
+            return data
         spoiled = bytearray(data)
         spoiled[self._dice.below(len(data))] ^= 1 << self._dice.below(7)
         return bytes(spoiled)

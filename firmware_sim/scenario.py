@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import structs
 
 from firmware_sim.devices import assemble, playable
 from firmware_sim.devices.base import Bus, Line, Setup
+from firmware_sim.faults import Ailments, Fault, FaultKind, replacement
 from firmware_sim.host import PortPlan
 from firmware_sim.line import Faults, FaultyLine
 from firmware_sim.physics.chance import Dice
@@ -22,7 +24,8 @@ from wire.toml_text import parse
 
 _NAME = r"[a-z0-9][a-z0-9_.-]{0,62}"
 _HIGHEST_MODBUS_ADDRESS = 247
-_SDI12_BAUD, _NMEA_BAUD = 9600, 4800  # the adapter's own rate; NMEA 0183's
+# The adapter's own rate; NMEA 0183's; that of Davis consoles.
+_SDI12_BAUD, _NMEA_BAUD, _DAVIS_BAUD = 9600, 4800, 19200
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -30,7 +33,7 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class DeviceSection(_Section, frozen=True, kw_only=True):
-    """A device; `id` is thing/sensor as the gateway names it."""
+    """A device; `id` is thing/sensor as the gateway names it, `fault` what is wrong with it."""
 
     id: Annotated[str, msgspec.Meta(pattern=rf"^{_NAME}/{_NAME}$")]
     model: str
@@ -38,15 +41,20 @@ class DeviceSection(_Section, frozen=True, kw_only=True):
     serial: str = ""
     depth_m: float | None = None
     height_m: float | None = None
+    fault: Sequence[Fault] = ()
 
 
 class BusSection(_Section, frozen=True, kw_only=True):
-    """A serial line. `link` is a path, relative to the scenario, that will lead to its port."""
+    """A serial line. `link` is a path, relative to the scenario, that will lead to its port.
+
+    `adapter` is what its SDI-12 adapter wants, as in gateway.toml.
+    """
 
     id: Annotated[str, msgspec.Meta(pattern=rf"^{_NAME}$")]
     protocol: Protocol
     device: Annotated[list[DeviceSection], msgspec.Meta(min_length=1)]
     link: str = ""
+    adapter: Literal["line", "line-cr"] = "line"
     baud: Annotated[int, msgspec.Meta(ge=300, le=1_000_000)] | None = None
     faults: Faults = Faults()
 
@@ -92,15 +100,27 @@ def load(path: Path) -> Scenario:
     for bus in scenario.bus:
         for device in bus.device:
             _check_device(bus, device, str(path))
+        if len({bundled()[device.model].talks for device in bus.device}) > 1:
+            raise ConfigError(
+                str(path), f"bus '{bus.id}': some devices talk, others are asked; give each a bus"
+            )
     return scenario
 
 
-def build(scenario: Scenario, path: Path) -> Simulation:
-    """Create surroundings, devices and lines; other paths are relative to the scenario's `path`."""
+def build(scenario: Scenario, path: Path, began_s: float | None = None) -> Simulation:
+    """Create surroundings, devices and lines; other paths are relative to the scenario's `path`.
+
+    `began_s` is the instant from which the devices' faults count; without it they have none.
+    """
     surroundings = _surroundings(scenario, path.parent)
     ports, lines = [], {}
     for bus in scenario.bus:
-        line = assemble(bus.protocol, [_setup(device, surroundings) for device in bus.device])
+        setups = [
+            setup
+            for device in bus.device
+            for setup in _setups(device, surroundings, scenario.seed, began_s)
+        ]
+        line = assemble(bus.protocol, setups, wants_cr=bus.adapter == "line-cr")
         lines[bus.id] = line
         ports.append(_port(bus, _heard_through(line.bus, bus, scenario.seed), path.parent))
     return Simulation(ports, lines, path.parent / scenario.truth)
@@ -131,8 +151,11 @@ def _surroundings(scenario: Scenario, folder: Path) -> Surroundings:
     return ReplayWorld(folder / replay.file, origin_s, replay.row_s, replay.station)
 
 
-def _setup(device: DeviceSection, surroundings: Surroundings) -> Setup:
-    return Setup(
+def _setups(
+    device: DeviceSection, surroundings: Surroundings, seed: int, began_s: float | None
+) -> list[Setup]:
+    """Set up a device, and those that stand in for it while it is swapped."""
+    own = Setup(
         name=device.id,
         model=bundled()[device.model],
         surroundings=surroundings,
@@ -141,6 +164,22 @@ def _setup(device: DeviceSection, surroundings: Surroundings) -> Setup:
         depth_m=device.depth_m,
         height_m=device.height_m,
     )
+    if began_s is None or not device.fault:
+        return [own]
+    faults, others = list(device.fault), []
+    for number, fault in enumerate(device.fault):
+        if fault.kind is FaultKind.SWAPPED:
+            faults.append(structs.replace(fault, kind=FaultKind.ABSENT, share=1.0))
+            other = replace(
+                own,
+                name=f"{device.id} (swapped {number})",
+                model=bundled()[fault.model],
+                serial=fault.serial,
+                faults=Ailments(replacement(fault), began_s),
+            )
+            others.append(other)
+    dice = Dice(seed, f"faults {device.id}")
+    return [replace(own, faults=Ailments(faults, began_s, dice)), *others]
 
 
 def _port(bus: BusSection, line: Bus, folder: Path) -> PortPlan:
@@ -154,6 +193,8 @@ def _usual_baud(bus: BusSection) -> int:
         return model.modbus.baud
     if model.line is not None:
         return model.line.baud
+    if bus.protocol is Protocol.DAVIS:
+        return _DAVIS_BAUD
     return _SDI12_BAUD if bus.protocol is Protocol.SDI12 else _NMEA_BAUD
 
 
@@ -186,6 +227,13 @@ def _check_device(bus: BusSection, device: DeviceSection, source: str) -> None:
     fault = _address_fault(bus.protocol, device.address)
     if fault:
         raise ConfigError(source, f"{where}: {fault}")
+    for one in device.fault:
+        if one.kind is FaultKind.SWAPPED:
+            other = playable().get(one.model)
+            if other is None or other.protocol is not bus.protocol:
+                raise ConfigError(
+                    source, f"{where}: cannot be swapped for '{one.model}' on this bus"
+                )
 
 
 def _address_fault(protocol: Protocol, address: str) -> str | None:
@@ -199,7 +247,9 @@ def _address_fault(protocol: Protocol, address: str) -> str | None:
     ):
         return f"`address` must be a number from 1 to {_HIGHEST_MODBUS_ADDRESS}, not '{address}'"
     if protocol is Protocol.LINE and not (
-        address == "" or (address.isascii() and address.isdigit() and len(address) <= 3)
+        address == "" or (address.isascii() and address.isalnum() and len(address) <= 3)
     ):
-        return f"`address` must be a unit number of up to three digits, not '{address}'"
+        return f"`address` must be a unit's number or letters, up to three, not '{address}'"
+    if protocol is Protocol.DAVIS and address not in ("", "1", "2", "3", "4"):
+        return f"`address` must be empty, or a soil station's channel from 1 to 4, not '{address}'"
     return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
+from firmware_sim.faults import Ailments, FaultKind
 from firmware_sim.world import Surroundings
 from wire.catalogue import SensorModel
 
@@ -46,11 +47,21 @@ class Setup:
     serial: str = ""
     depth_m: float | None = None
     height_m: float | None = None
+    faults: Ailments = field(default_factory=Ailments)
 
     @property
     def spot(self) -> str:
         """Where it stands: sensors of one thing share a spot."""
         return self.name.partition("/")[0]
+
+
+def through_faults(setup: Setup, send: Send, now: float) -> Send:
+    """Let a device's answer suffer what any kind of device can suffer."""
+    if late := setup.faults.struck(FaultKind.LATE, now):
+        send = send._replace(delay_s=send.delay_s + late.by_s)
+    if setup.faults.struck(FaultKind.GARBAGE, now):
+        send = send._replace(data=b"\x07" + send.data)
+    return send
 
 
 class Polled(Protocol):

@@ -1,25 +1,43 @@
-"""METER Group sensors: TEROS 12 in the soil, ATMOS 41 above it."""
+"""METER Group sensors: TEROS in the soil, ATMOS 41 above it."""
 
 from collections.abc import Callable, Sequence
 
 from firmware_sim.devices.base import Setup
 from firmware_sim.devices.quantities import DEFAULT_DEPTH_M, eastward, northward
-from firmware_sim.devices.sdi12 import value_text
+from firmware_sim.devices.sdi12 import Quiet, value_text
 from firmware_sim.world import Conditions
 
 _COMPROMISED = "-9999"  # TEROS 11/12 manual, error codes
 _DROP_MM = 0.017  # ATMOS 41: one counted drop
+_DDI_CRC_START, _DDI_POLYNOMIAL = 0xFC, 0x9C
+
+
+def power_up_text(texts: Sequence[str], kind: str) -> bytes:
+    """Write what METER sensors send at power-up (integrator guide, DDI serial).
+
+    TAB, values, CR, type, then a checksum and a CRC of six bits as printable characters.
+    """
+    body = f"\t{' '.join(text.removeprefix('+') for text in texts)}\r{kind}".encode("ascii")
+    body += bytes([sum(body) % 64 + 32])
+    crc = _DDI_CRC_START
+    for byte in body:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc << 1 ^ _DDI_POLYNOMIAL if crc & 0x80 else crc << 1) & 0xFF
+    return body + bytes([(crc >> 2) + 48])
 
 
 class Teros12:
     """Soil water as calibrated counts, temperature and bulk conductivity."""
 
     identity = "METER   TER12 400"
+    kind = "g"  # in the string at power-up
     measure_s = 0.35
+    positions: tuple[int, ...] = (1, 2, 3)
 
     def __init__(self, setup: Setup) -> None:
         """Bury it at its depth."""
-        self.sets: dict[str, tuple[int, ...]] = {"M": (1, 2, 3)}
+        self.sets: dict[str, tuple[int, ...]] = {"M": self.positions}
         self._setup = setup
         self._depth_m = DEFAULT_DEPTH_M if setup.depth_m is None else setup.depth_m
 
@@ -30,8 +48,20 @@ class Teros12:
         values = (_print(counts, 2), _print(soil.temperature_c, 1), _print(soil.ec_uscm, 0))
         return [values[position - 1] for position in positions]
 
+    def power_up(self, now: float) -> bytes:
+        """Say its values by DDI serial, as at every power-up."""
+        return power_up_text(self.read(self.positions, now), self.kind)
 
-class Atmos41:
+
+class Teros11(Teros12):
+    """The same without conductivity."""
+
+    identity = "METER   TER11 400"
+    kind = "h"
+    positions = (1, 2)
+
+
+class Atmos41(Quiet):
     """An all-in-one weather station; rain and lightning are those since the last measurement."""
 
     identity = "METER   ATM41 412"

@@ -4,17 +4,19 @@ Sources: MODBUS Application Protocol v1.1b3 (section numbers below) and MODBUS o
 v1.02. Shares nothing with the gateway's codec.
 """
 
+import struct
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
 
-from firmware_sim.devices.base import Answer, Send, Setup
+from firmware_sim.devices.base import Answer, Send, Setup, through_faults
 from firmware_sim.devices.quantities import sense
-from wire.catalogue import Field, RegisterType
+from firmware_sim.faults import IDLE_S, FaultKind
+from wire.catalogue import Field, Modbus, RegisterType, WordOrder
 
 READ_HOLDING, READ_INPUT, WRITE_ONE, WRITE_MANY = 3, 4, 6, 16
-ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
+ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, DEVICE_BUSY = 1, 2, 3, 6
 ADDRESS_REGISTER = 0x07D0  # Renke, ComWinTop and alike
 BAUD_REGISTER = 0x07D1
 _MOST_READ, _MOST_WRITTEN = 125, 123  # 6.3, 6.12: what fits a PDU of 253 bytes
@@ -31,9 +33,17 @@ _LIMITS = {
     RegisterType.UINT32: (0, 0xFFFF_FFFE),
     RegisterType.INT32: (-0x8000_0000, 0x7FFF_FFFE),
 }
-_WIDE = (RegisterType.UINT32, RegisterType.INT32)
+_BYTES = {
+    RegisterType.UINT16: 2,
+    RegisterType.INT16: 2,
+    RegisterType.UINT32: 4,
+    RegisterType.INT32: 4,
+    RegisterType.FLOAT32: 4,
+    RegisterType.FLOAT64: 8,
+}
+_FLOATS = {RegisterType.FLOAT32: ">f", RegisterType.FLOAT64: ">d"}
 _SIGNED = (RegisterType.INT16, RegisterType.INT32)
-_MISSING_UNSIGNED, _MISSING_SIGNED = 0xFFFF, 0x7FFF  # what probes put where a module fails
+_NAN = float("nan")
 
 
 @cache
@@ -81,13 +91,33 @@ class ModbusDevice:
         self.setup = setup
         self.address = int(setup.address)
         self._baud_code = 1
-        starts = [_register(field) for field in setup.model.field]
-        ends = [_register(f) + _width(f) for f in setup.model.field]
-        self._block = range(min(starts), max(ends))
+        self._heard_at = -IDLE_S
+        self._table = setup.model.modbus or Modbus()
+        own = self._table.address_register
+        self._address_register = ADDRESS_REGISTER if own is None else own
+        # Most probes answer 03 and 04 alike; those that do not have fields of either.
+        self._is_split = any(one.function for one in setup.model.field)
+        self._blocks = {
+            function: range(
+                min(map(_register, fields)), max(_register(f) + _width(f) for f in fields)
+            )
+            for function in (READ_HOLDING, READ_INPUT)
+            if (fields := self._fields(function))
+        }
+
+    def is_there(self, now: float) -> bool:
+        """Tell whether it is on the line."""
+        return not self.setup.faults.struck(FaultKind.ABSENT, now)
+
+    def hears(self, now: float) -> bool:
+        """Tell whether it takes notice of a request to it."""
+        idle_s, self._heard_at = now - self._heard_at, now
+        deaf = self.setup.faults.struck(FaultKind.DEAF_WHEN_IDLE, now)
+        return not (deaf and idle_s > IDLE_S)
 
     def observe(self, now: float) -> Answer:
         """Measure everything."""
-        return self._answer(self.measure(now), self._block)
+        return self._answer(self.measure(now), self.setup.model.field)
 
     def measure(self, now: float) -> dict[str, Measured]:
         """Sense all fields and round them into registers, by property."""
@@ -101,6 +131,10 @@ class ModbusDevice:
     def serve(self, pdu: bytes, now: float) -> tuple[bytes, Answer | None]:
         """Answer a request PDU; raises RefusedError with the exception code."""
         function = pdu[0]
+        if fault := self.setup.faults.struck(FaultKind.EXCEPTION, now):
+            raise RefusedError(fault.code)
+        if self.setup.faults.struck(FaultKind.BUSY, now):
+            raise RefusedError(DEVICE_BUSY)
         if function in (READ_HOLDING, READ_INPUT, WRITE_ONE) and len(pdu) != 5:
             raise RefusedError(ILLEGAL_VALUE)
         if function in (READ_HOLDING, READ_INPUT):
@@ -116,23 +150,32 @@ class ModbusDevice:
         start, count = _word(pdu, 1), _word(pdu, 3)
         if not 1 <= count <= _MOST_READ:
             raise RefusedError(ILLEGAL_VALUE)
-        asked = range(start, start + count)
-        words, answer = self._words(asked, now)
+        if self.setup.faults.struck(FaultKind.FEWER_VALUES, now):
+            count = max(1, count - 1)
+        words, answer = self._words(pdu[0], range(start, start + count), now)
         body = b"".join(word.to_bytes(2, "big") for word in words)
         return bytes([pdu[0], len(body)]) + body, answer
 
-    def _words(self, asked: range, now: float) -> tuple[list[int], Answer | None]:
-        settings = {ADDRESS_REGISTER: self.address, BAUD_REGISTER: self._baud_code}
+    def _words(self, function: int, asked: range, now: float) -> tuple[list[int], Answer | None]:
+        settings = {self._address_register: self.address, BAUD_REGISTER: self._baud_code}
         if all(register in settings for register in asked):
             return [settings[register] for register in asked], None
-        if asked.start < self._block.start or asked.stop > self._block.stop:
+        block = self._blocks.get(function)
+        if block is None or asked.start < block.start or asked.stop > block.stop:
             raise RefusedError(ILLEGAL_ADDRESS)
         measured = self.measure(now)
         words = self.more_words(measured)
-        for field in self.setup.model.field:
+        fields = self._fields(function)
+        for field in fields:
             words |= dict(enumerate(measured[field.property].words, _register(field)))
+        whole = [one for one in fields if set(_registers(one)) <= set(asked)]
         # Registers of modules that are not fitted read as zero, not as an exception.
-        return [words.get(register, 0) for register in asked], self._answer(measured, asked)
+        return [words.get(register, 0) for register in asked], self._answer(measured, whole)
+
+    def _fields(self, function: int) -> list[Field]:
+        """Give the fields that a read function gives."""
+        usual = self._table.function if self._is_split else function
+        return [one for one in self.setup.model.field if (one.function or usual) == function]
 
     def _write_many(self, pdu: bytes) -> bytes:
         start, count = _word(pdu, 1), _word(pdu, 3)
@@ -142,10 +185,10 @@ class ModbusDevice:
         return pdu[:5]
 
     def _write(self, start: int, words: list[int]) -> None:
-        if start < ADDRESS_REGISTER or start + len(words) > BAUD_REGISTER + 1:
-            raise RefusedError(ILLEGAL_ADDRESS)
         new = dict(enumerate(words, start))
-        address = new.get(ADDRESS_REGISTER, self.address)
+        if not set(new) <= {self._address_register, BAUD_REGISTER}:
+            raise RefusedError(ILLEGAL_ADDRESS)
+        address = new.get(self._address_register, self.address)
         if not 1 <= address <= _HIGHEST_ADDRESS:
             raise RefusedError(ILLEGAL_VALUE)
         self.address = address
@@ -153,33 +196,58 @@ class ModbusDevice:
 
     def _sense(self, field: Field, now: float) -> Measured:
         sensed = sense(self.setup, field, now)
+        if field.type in _FLOATS:
+            return self._real(field, sensed)
+        failed = _LIMITS[field.type][1] + 1  # what probes put where a module fails
+        raw = failed if sensed is None else self._rounded(field, sensed)
+        return self.laid(field, raw)
+
+    def laid(self, field: Field, raw: int) -> Measured:
+        """Lay a whole number into the registers of a field."""
+        data = raw.to_bytes(_BYTES[field.type], "big", signed=field.type in _SIGNED)
+        return Measured(self._arranged(field, data), raw * field.scale + field.offset)
+
+    def _real(self, field: Field, sensed: float | None) -> Measured:
+        """Give a number to its resolution, which a float of 32 bits can tell as well; or NaN."""
         if sensed is None:
-            raw = _MISSING_SIGNED if field.type in _SIGNED else _MISSING_UNSIGNED
-        else:
-            raw = self._rounded(field, sensed)
-        size = 4 if field.type in _WIDE else 2
-        data = raw.to_bytes(size, "big", signed=raw < 0)
-        words = tuple(_word(data, index) for index in range(0, size, 2))
-        return Measured(words, raw * field.scale)
+            data = struct.pack(_FLOATS[field.type], _NAN)
+            return Measured(self._arranged(field, data), Decimal("NaN"))
+        step = field.resolution / field.scale
+        raw = round((self._bounded(field, sensed) - float(field.offset)) / float(field.resolution))
+        data = struct.pack(_FLOATS[field.type], float(raw * step))
+        return Measured(self._arranged(field, data), raw * step * field.scale + field.offset)
+
+    def _arranged(self, field: Field, data: bytes) -> tuple[int, ...]:
+        """Lay bytes, high one first, into registers in the order of this model."""
+        order = field.word_order or self._table.word_order
+        words = [data[at : at + 2] for at in range(0, len(data), 2)]
+        if order in (WordOrder.CDAB, WordOrder.DCBA):
+            words.reverse()
+        if order in (WordOrder.BADC, WordOrder.DCBA):
+            words = [word[::-1] for word in words]
+        return tuple(_word(word, 0) for word in words)
 
     def _rounded(self, field: Field, sensed: float) -> int:
         """Round to a whole register value within what instrument and register can hold."""
+        low, high = _LIMITS[field.type]
+        bare = self._bounded(field, sensed) - float(field.offset)
+        return max(low, min(high, round(bare / float(field.scale))))
+
+    def _bounded(self, field: Field, sensed: float) -> float:
         if field.unit == "deg":
             sensed %= 360.0
         if field.span is not None:
             sensed = max(float(field.span[0]), min(float(field.span[1]), sensed))
-        low, high = _LIMITS[field.type]
-        return max(low, min(high, round(sensed / float(field.scale))))
+        return sensed
 
-    def _answer(self, measured: dict[str, Measured], asked: range) -> Answer:
-        """Tell which fields lie wholly within the registers that were asked for."""
+    def _answer(self, measured: dict[str, Measured], fields: Sequence[Field]) -> Answer:
+        """Tell what these fields say."""
         values: dict[str, Decimal] = {}
         reasons: dict[str, str] = {}
-        for field in self.setup.model.field:
-            start, value = _register(field), measured[field.property].value
-            if start not in asked or start + _width(field) - 1 not in asked:
-                continue
-            reason = self.setup.model.missing_reason(field.property, value)
+        for field in fields:
+            value = measured[field.property].value
+            reason = "not a number" if value.is_nan() else None
+            reason = reason or self.setup.model.missing_reason(field.property, value)
             if reason is None:
                 values[field.property] = value
             else:
@@ -192,7 +260,11 @@ def _register(field: Field) -> int:
 
 
 def _width(field: Field) -> int:
-    return 2 if field.type in _WIDE else 1
+    return _BYTES[field.type] // 2
+
+
+def _registers(field: Field) -> range:
+    return range(_register(field), _register(field) + _width(field))
 
 
 def _word(data: bytes, at: int) -> int:
@@ -241,9 +313,14 @@ class ModbusBus:
         frame, self._buffer = self._buffer, b""
         if len(frame) < 4 or crc16(frame[:-2]) != frame[-2:]:
             return []
-        asked = [one for one in self._devices if frame[0] in (0, one.address)]
+        to_all = frame[0] == 0
+        asked = [
+            one
+            for one in self._devices
+            if (to_all or frame[0] == one.address) and one.is_there(now) and one.hears(now)
+        ]
         sends = [_serve(device, frame, now) for device in asked]
-        return [] if frame[0] == 0 else sends
+        return [] if to_all else sends
 
 
 def _serve(device: ModbusDevice, frame: bytes, now: float) -> Send:
@@ -252,4 +329,6 @@ def _serve(device: ModbusDevice, frame: bytes, now: float) -> Send:
     except RefusedError as refusal:
         pdu, answer = bytes([frame[1] | 0x80, refusal.code]), None
     reply = frame[:1] + pdu
-    return Send(_RESPONSE_S, reply + crc16(reply), answer)
+    if device.setup.faults.struck(FaultKind.WRONG_ADDRESS, now):
+        reply, answer = bytes([frame[0] % _HIGHEST_ADDRESS + 1]) + pdu, None
+    return through_faults(device.setup, Send(_RESPONSE_S, reply + crc16(reply), answer), now)

@@ -9,6 +9,8 @@ from decimal import Decimal
 
 from firmware_sim.devices.base import Answer, Send, Setup
 from firmware_sim.devices.talker import xor_text
+from firmware_sim.faults import FaultKind
+from firmware_sim.world import Conditions
 
 _LONGEST = 82  # with `$` and <CR><LF>
 _SILENT = "no value in the line"
@@ -23,7 +25,7 @@ def sentence(body: str) -> bytes:
 
 
 class WeatherTalker:
-    """Wind, air temperature, humidity and pressure, once a second."""
+    """Wind, air temperature, humidity and pressure, once a second. When it ails, status V."""
 
     def __init__(self, setup: Setup) -> None:
         """Mount it."""
@@ -32,10 +34,11 @@ class WeatherTalker:
     def values(self, second: int) -> Mapping[str, Decimal | None]:
         """Give the numbers of one second by field key."""
         air = self.setup.surroundings.conditions(float(second), self.setup.spot)
-        angle = _decimal(air.wind_direction_deg, 1)
+        wind = Conditions() if self.setup.faults.struck(FaultKind.AILS, float(second)) else air
+        angle = _decimal(wind.wind_direction_deg, 1)
         return {
             "MWV.angle": None if angle is None else angle % 360,
-            "MWV.speed": _decimal(air.wind_speed_ms, 2),
+            "MWV.speed": _decimal(wind.wind_speed_ms, 2),
             "XDR.C.AIR": _decimal(air.air_temperature_c, 2),
             "XDR.H.RH": _decimal(air.relative_humidity_pct, 1),
             "XDR.P.BARO": _decimal(air.pressure_hpa, 2),

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from functools import reduce
 from math import floor
 
-from firmware_sim.devices.base import Send, Talker
+from firmware_sim.devices.base import Send, Talker, through_faults
+from firmware_sim.faults import FaultKind
 
 SPEAKS_AFTER_S = 0.5
 
@@ -44,4 +45,9 @@ class TalkerBus:
             return []
         second = floor(now - SPEAKS_AFTER_S)
         self._next_s = second + 1
-        return [send for talker in self._talkers for send in talker.say(second)]
+        return [
+            through_faults(talker.setup, send, now)
+            for talker in self._talkers
+            if not talker.setup.faults.struck(FaultKind.ABSENT, now)
+            for send in talker.say(second)
+        ]

@@ -103,3 +103,28 @@ def test_faults_strike_as_often_as_they_should_and_the_same_way_each_time(behind
 )
 def test_each_fault_counts_as_one(name):
     assert Faults(**{name: 0.1}).any()
+
+
+def test_a_truncated_message_breaks_off_and_is_no_answer(behind):
+    (send,) = behind(truncate=1.0).receive(b"0D0!", NOW)
+
+    assert REPLY.data.startswith(send.data)
+    assert len(send.data) < len(REPLY.data)
+    assert send.answer is None
+
+
+def test_stray_bytes_can_come_behind_a_message_too(behind):
+    (send,) = behind(trail=1.0).receive(b"0D0!", NOW)
+
+    assert send.data.startswith(REPLY.data)
+    assert 1 <= len(send.data) - len(REPLY.data) <= 4
+    assert send.answer is ANSWER
+
+
+def test_two_that_speak_at_once_are_mixed_byte_by_byte(behind, parrot):
+    parrot.wake = lambda now: [REPLY, Send(0.1, b"abc", ANSWER), REPLY]
+
+    mixed, third = behind(collide=1.0).wake(NOW)
+    assert mixed.data == b"0a+b3c.14\r\n"
+    assert mixed.answer is None
+    assert third == REPLY

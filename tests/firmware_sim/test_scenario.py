@@ -115,7 +115,12 @@ def test_a_replay_takes_the_place_of_the_world(write, tmp_path):
         ('address = "247"', 'address = "248"', "from 1 to 247, not '248'"),
         ('address = "247"', 'address = "x"', "not 'x'"),
         ('  address = "247"\n', "", "not ''"),
-        ('ASCII"\n', 'ASCII"\n  address = "1000"\n', "up to three digits, not '1000'"),
+        ('ASCII"\n', 'ASCII"\n  address = "1000"\n', "up to three, not '1000'"),
+        (
+            'ASCII"\n',
+            'ASCII"\n[[bus.device]]\nid = "dune-1/wxt"\nmodel = "Vaisala WXT530"\n',
+            "some devices talk, others are asked",
+        ),
         ('address = "2"', 'address = "1"', "bus 'dune-sdi': address '1' is there twice"),
         ('id = "rtu"', 'id = "salt"', "bus id 'salt' is there twice"),
         ("dune-1/weather", "dune-1/salt", "device id 'dune-1/salt' is there twice"),
@@ -153,3 +158,77 @@ def test_a_scenario_that_is_no_text_is_refused(tmp_path):
 )
 def test_instants_are_utc_unless_they_say_otherwise(text, seconds):
     assert instant_s(text, "here") == seconds
+
+
+FAULTY = """\
+seed = 7
+origin = "2026-09-01"
+
+[[bus]]
+id = "dune-sdi"
+protocol = "sdi12"
+adapter = "line-cr"
+
+  [[bus.device]]
+  id = "dune-1/soil-10cm"
+  model = "METER TEROS 12"
+  address = "1"
+    [[bus.device.fault]]
+    kind = "swapped"
+    after_s = 60
+    for_s = 60
+    model = "METER ATMOS 41"
+    serial = "OTHER"
+"""
+NOW = 1_795_000_000.0
+
+
+def who(bus, now):
+    return [send.data for send in bus.receive(b"1I!\r", now)]
+
+
+def test_a_swapped_device_is_another_one_for_a_while(write):
+    path = write(FAULTY)
+    line = build(load(path), path, began_s=NOW).lines["dune-sdi"]
+    teros, atmos = b"114METER   TER12 400\r\n", b"114METER   ATM41 412OTHER\r\n"
+
+    heard = [who(line.bus, NOW + at) for at in (0, 59, 61, 63, 117, 119, 121)]
+
+    assert heard == [[teros], [teros], [], [atmos], [atmos], [], [teros]]
+
+
+def test_history_knows_no_faults(write):
+    path = write(FAULTY)
+    line = build(load(path), path).lines["dune-sdi"]
+
+    assert len(line.polled) == 1
+    assert who(line.bus, NOW + 63) == [b"114METER   TER12 400\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"METER ATMOS 41"', '"Renke RS-FSXCS"', "cannot be swapped"),
+        ('"METER ATMOS 41"', '"Nothing"', "cannot be swapped"),
+        ('"swapped"', '"sleepy"', "kind"),
+        ("for_s = 60", "for_s = 0", "for_s"),
+        ("for_s = 60", "share = 2", "share"),
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_refused(write, old, new, said):
+    with pytest.raises(ConfigError, match=said):
+        load(write(FAULTY.replace(old, new)))
+
+
+def test_a_davis_console_has_soil_channels_and_the_rate_of_its_kind(write):
+    bus = (
+        '[[bus]]\nid = "davis"\nprotocol = "davis"\n[[bus.device]]\nid = "dune-1/station"\n'
+        'model = "Davis Vantage Pro2"\n[[bus.device]]\nid = "dune-1/soil"\n'
+        'model = "Davis soil moisture station"\naddress = "4"\n'
+    )
+    path = write(GOOD + bus)
+    simulation = build(load(path), path)
+
+    assert simulation.ports[-1].baud == 19_200
+    with pytest.raises(ConfigError, match="a soil station's channel from 1 to 4, not '5'"):
+        load(write(GOOD + bus.replace('"4"', '"5"')))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from firmware_sim.devices.meter import Atmos41, Teros12
+from firmware_sim.devices.meter import Atmos41, Teros12, power_up_text
 from firmware_sim.world import Soil
 
 NOW = 1_795_000_000.0
@@ -83,3 +83,7 @@ def test_atmos_answers_its_error_value_for_what_is_unknown(atmos, still):
 @pytest.mark.parametrize("kind", [Teros12, Atmos41])
 def test_identities_have_the_length_of_the_standard(kind):
     assert len(kind.identity) == 8 + 6 + 3
+
+
+def test_the_string_at_power_up_is_the_one_that_was_captured():
+    assert power_up_text(["+2493.4", "+27.8", "+22"], "g") == b"\t2493.4 27.8 22\rgDb"

@@ -1,8 +1,10 @@
 """Modbus RTU servers, against byte literals and against foreign clients on a pty."""
 
+import dataclasses
 from decimal import Decimal
 
 import minimalmodbus
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,10 @@ from pymodbus.client import ModbusSerialClient
 
 from firmware_sim.devices.modbus import ModbusBus, ModbusDevice, crc16
 from firmware_sim.devices.renke import WeatherTransmitter
+from firmware_sim.faults import Ailments, Fault, FaultKind
+from firmware_sim.physics.chance import Dice
 from firmware_sim.world import Soil
+from wire.catalogue import Field, RegisterType, WordOrder
 
 NOW = 1_795_000_000.0
 PROBE = "RS485 soil probe ECTH (0x0000 family)"
@@ -251,3 +256,118 @@ def test_minimalmodbus_hears_nothing_from_an_absent_device(minimal_client):
     minimal_client.serial.timeout = 0.2
     with pytest.raises(minimalmodbus.NoResponseError):
         minimal_client.read_register(0)
+
+
+# ---------------------------------------------------------------- faults, types and orders
+
+
+@pytest.fixture
+def ailing(set_up, still):
+    """Ask a probe at address 1 that has one fault, NOW and a second apart."""
+
+    def build(kind, **more):
+        still.ground = Soil(water=0.495, temperature_c=-9.7, ec_uscm=4.2)
+        faults = Ailments([Fault(kind=FaultKind(kind), **more)], NOW)
+        bus = ModbusBus([ModbusDevice(set_up(PROBE, address="1", faults=faults))])
+        clock = [NOW]
+
+        def send(after_s=1.0):
+            clock[0] += after_s
+            frame = bytes.fromhex("01 03 00 00 00 03 05 CB")
+            return bus.receive(frame, clock[0])
+
+        return send
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "reply"),
+    [
+        ("exception", {"code": 4}, "01 83 04"),
+        ("busy", {}, "01 83 06"),
+        ("wrong_address", {}, "02 03 06 01 ef ff 9f 00 04"),
+        ("fewer_values", {}, "01 03 04 01 ef ff 9f"),
+        ("garbage", {}, "07 01 03 06 01 ef ff 9f 00 04"),
+    ],
+)
+def test_a_fault_spoils_the_reply(ailing, kind, more, reply):
+    (send,) = ailing(kind, **more)()
+    assert send.data[:-2].hex(" ") == reply
+
+
+def test_an_absent_probe_keeps_silent_for_its_time(ailing):
+    ask = ailing("absent", after_s=2, for_s=2)
+    assert [len(ask()) for _ in range(5)] == [1, 0, 0, 1, 1]
+
+
+def test_a_probe_that_sleeps_misses_the_first_request(ailing):
+    ask = ailing("deaf_when_idle")
+    assert [len(ask()), len(ask()), len(ask(10)), len(ask())] == [0, 1, 0, 1]
+
+
+def test_a_fault_strikes_by_its_share(set_up):
+    faults = Ailments([Fault(kind=FaultKind.ABSENT, share=0.3)], NOW, Dice(7, "faults"))
+    struck = sum(bool(faults.struck(FaultKind.ABSENT, NOW)) for _ in range(1000))
+    assert 250 < struck < 350
+
+
+def field_of(**more):
+    return Field(
+        property="soil_temperature", unit="Cel", resolution=Decimal("0.1"), register=0, **more
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"type": "float32"}, "41 c4 00 00"),
+        ({"type": "float32", "word_order": "CDAB"}, "00 00 41 c4"),
+        ({"type": "float32", "word_order": "BADC"}, "c4 41 00 00"),
+        ({"type": "float32", "word_order": "DCBA"}, "00 00 c4 41"),
+        ({"type": "float64"}, "40 38 80 00 00 00 00 00"),
+        ({"type": "int16", "scale": "0.1", "offset": "-273.1"}, "0b a0"),
+        ({"type": "int16", "scale": "0.1", "word_order": "DCBA"}, "f5 00"),
+    ],
+)
+def test_registers_lie_as_the_catalogue_says(set_up, still, more, words):
+    still.ground = Soil(water=0.1, temperature_c=24.5, ec_uscm=4.2)
+    setup = set_up(PROBE, address="1")
+    more = {
+        key: Decimal(value) if key in ("scale", "offset") else value for key, value in more.items()
+    }
+    if "type" in more:
+        more["type"] = RegisterType(more["type"])
+    if "word_order" in more:
+        more["word_order"] = WordOrder(more["word_order"])
+    model = msgspec.structs.replace(setup.model, field=[field_of(**more)], sentinel=[])
+    device = ModbusDevice(dataclasses.replace(setup, model=model))
+    pdu, answer = device.serve(bytes([3, 0, 0, 0, len(bytes.fromhex(words)) // 2]), NOW)
+    assert pdu[2:].hex(" ") == words
+    assert answer.values == {"soil_temperature": Decimal("24.5")}
+
+
+def test_a_float_that_is_not_known_is_no_number(set_up, still):
+    still.ground = Soil(water=None, temperature_c=None, ec_uscm=None)
+    setup = set_up(PROBE, address="1")
+    model = msgspec.structs.replace(
+        setup.model, field=[field_of(type=RegisterType.FLOAT32)], sentinel=[]
+    )
+    pdu, answer = ModbusDevice(dataclasses.replace(setup, model=model)).serve(
+        bytes([3, 0, 0, 0, 2]), NOW
+    )
+    assert pdu[2:].hex(" ") == "7f c0 00 00"
+    assert answer.reasons == {"soil_temperature": "not a number"}
+
+
+def test_fields_of_another_function_are_in_its_registers_only(set_up, still):
+    still.ground = Soil(water=0.1, temperature_c=24.5, ec_uscm=4.0)
+    setup = set_up(PROBE, address="1")
+    fields = [
+        field_of(type=RegisterType.INT16, scale=Decimal("0.1")),
+        Field(property="soil_ec", unit="uS/cm", resolution=Decimal(1), register=0, function=4),
+    ]
+    model = msgspec.structs.replace(setup.model, field=fields, sentinel=[])
+    device = ModbusDevice(dataclasses.replace(setup, model=model))
+    assert device.serve(bytes([3, 0, 0, 0, 1]), NOW)[0].hex(" ") == "03 02 00 f5"
+    assert device.serve(bytes([4, 0, 0, 0, 1]), NOW)[0].hex(" ") == "04 02 00 04"

@@ -37,9 +37,9 @@ def test_what_the_surroundings_do_not_know_is_none(set_up, still):
 
 
 def test_a_property_that_the_world_does_not_have_is_refused(set_up):
-    assert not knows("soil_ph")
-    with pytest.raises(ContractError, match="soil_ph"):
-        sense(set_up("METER TEROS 12"), _field("soil_ph", "[pH]"), NOW)
+    assert not knows("tilt_x")
+    with pytest.raises(ContractError, match="tilt_x"):
+        sense(set_up("METER TEROS 12"), _field("tilt_x", "deg"), NOW)
 
 
 def test_wind_components_are_of_where_it_comes_from():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from firmware_sim.devices.meter import Atmos41, Teros12
 from firmware_sim.devices.sdi12 import Sdi12Bus, Sensor, crc_text, value_text
+from firmware_sim.faults import Ailments, Fault, FaultKind
 
 NOW = 1_795_000_000.0
 
@@ -195,6 +196,17 @@ def test_a_concurrent_measurement_is_aborted_by_a_command_to_its_own_sensor(scri
         ("0RC0!", "0+3.14OqZ\r\n"),
         ("0R3!", "0\r\n"),
         ("0RC3!", "0AP@\r\n"),
+        ("0HB!", "0000000\r\n"),
+        ("0IM!", "00001\r\n"),
+        ("0IMC!", "00001\r\n"),
+        ("0IC!", "000001\r\n"),
+        ("0IHA!", "0000001\r\n"),
+        ("0IV!", "00000\r\n"),
+        ("0IM_001!", "0,vwc_raw,{raw};\r\n"),
+        ("0IM_002!", "0\r\n"),
+        ("0IMC_002!", "0AP@\r\n"),
+        ("0IHA_000!", "0AP@\r\n"),
+        ("0IR0_001!", "0,vwc_raw,{raw};\r\n"),
         ("\r\n0!", "0\r\n"),
     ],
 )
@@ -202,7 +214,25 @@ def test_commands_that_start_nothing(scripted, command, reply):
     assert Line(scripted(["+3.14"], serial="A-77")).ask(command) == [reply]
 
 
-@pytest.mark.parametrize("command", ["1!", "1M!", "0Q!", "0M", "0MM!", "!", "00!", "\xff!", "0D!"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "1!",
+        "1M!",
+        "0Q!",
+        "0M",
+        "0MM!",
+        "!",
+        "00!",
+        "\xff!",
+        "0D!",
+        "0D01!",
+        "0DB0!",
+        "0IR0!",
+        "0IM_1!",
+        "0M_001!",
+    ],
+)
 def test_silence_for_other_addresses_and_for_what_is_no_command(scripted, command):
     line = Line(scripted(["+3.14"]))
     assert line.bus.receive(command.encode("latin-1"), NOW) == []
@@ -303,3 +333,118 @@ def test_noise_never_breaks_the_bus(chunks):
     bus = Sdi12Bus([Sensor(setup, Teros12(setup))])
     for chunk in chunks:
         assert bus.receive(chunk, NOW) == [] or b"!" in b"".join(chunks)
+
+
+def test_asking_about_a_measurement_takes_none(set_up):
+    instrument = Scripted(["+1", "+2"], measure_s=2.0)
+    line = Line(Sensor(set_up("METER TEROS 12", address="0"), instrument))
+    assert line.ask("0IM!") == ["00022\r\n"]
+    assert line.wait(5.0) == []
+    assert instrument.reads == []
+
+
+def test_parameters_of_a_measurement_with_crc_have_theirs(scripted):
+    (reply,) = Line(scripted(["+1", "+2"])).ask("0ICC_002!")
+    text, crc = reply[:-5], reply[-5:-2]
+    assert text == "0,TS,Cel;"
+    assert crc == crc_text(text)
+
+
+def test_a_high_volume_measurement_is_paged_with_crc_beyond_ten(set_up):
+    """5.1: `aHA!` announces with three digits, and D10 follows D9."""
+    texts = ["+1.23456"] * 120
+    line = Line(Sensor(set_up("METER TEROS 12", address="0"), Scripted(texts)))
+    assert line.ask("0HA!") == ["0000120\r\n"]
+    pages = [line.ask(f"0D{n}!")[0] for n in range(14)]
+    assert [page.count("+") for page in pages] == [9] * 13 + [3]
+    assert all(page[-5:-2] == crc_text(page[:-5]) for page in pages)
+    assert line.ask("0D14!") == ["0AP@\r\n"]
+
+
+def test_a_high_volume_measurement_bears_talk_with_others(scripted):
+    line = Line(scripted(["+3.14"], 0.9), scripted(["+1"], address="1"))
+    line.ask("0HA!")
+    line.ask("1!")
+    line.wait(1.5)
+    assert line.ask("0D0!") == ["0+3.14OqZ\r\n"]
+
+
+def test_an_adapter_that_wants_a_carriage_return_waits_for_it(scripted):
+    bus = Sdi12Bus([scripted(["+1"])], wants_cr=True)
+    assert bus.receive(b"0!", NOW) == []
+    assert [send.data for send in bus.receive(b"\r", NOW)] == [b"0\r\n"]
+
+
+# ---------------------------------------------------------------- faults
+
+
+def ill(kind, **more):
+    return {"faults": Ailments([Fault(kind=FaultKind(kind), **more)], NOW)}
+
+
+def test_an_absent_sensor_hears_nothing_until_it_is_there(scripted):
+    line = Line(scripted(["+1"], **ill("absent", after_s=10, for_s=20)))
+    assert line.ask("0!") == ["0\r\n"]
+    line.wait(10)
+    assert line.ask("0!") == line.ask("?!") == []
+    line.wait(20)
+    assert line.ask("0!") == ["0\r\n"]
+
+
+def test_a_sensor_that_was_away_has_forgotten_its_measurement(scripted):
+    line = Line(scripted(["+1"], 0.5, **ill("absent", after_s=1, for_s=1)))
+    line.ask("0M!")
+    line.wait(1.2)
+    line.ask("0!")
+    line.wait(2)
+    assert line.ask("0D0!") == ["0\r\n"]
+
+
+def test_a_late_answer_is_late(scripted):
+    sensor = scripted(["+1"], **ill("late", by_s=3.0))
+    (late,) = Sdi12Bus([sensor]).receive(b"0!", NOW)
+    (usual,) = Sdi12Bus([scripted(["+1"])]).receive(b"0!", NOW)
+    assert late.delay_s == pytest.approx(usual.delay_s + 3.0)
+
+
+def test_the_first_command_after_a_pause_goes_unheard(scripted):
+    line = Line(scripted(["+1"], **ill("deaf_when_idle")))
+    assert line.ask("0!") == []
+    assert line.ask("0!") == ["0\r\n"]
+    line.wait(6)
+    assert line.ask("0!") == []
+
+
+def test_an_answer_with_another_address_carries_nothing(scripted):
+    line = Line(scripted(["+1"], **ill("wrong_address")))
+    assert line.ask("0R0!") == ["1+1\r\n"]
+    assert line.answers == []
+
+
+def test_fewer_values_come_than_were_announced(scripted):
+    line = Line(scripted(["+1", "+2"], **ill("fewer_values")))
+    assert line.ask("0M!") == ["00002\r\n"]
+    assert line.ask("0D0!") == ["0+1\r\n"]
+    assert line.ask("0D1!") == ["0\r\n"]
+    assert set(line.answers[0].values) == {"vwc_raw"}
+
+
+def test_a_stray_byte_goes_before_the_answer(scripted):
+    assert Line(scripted(["+1"], **ill("garbage"))).ask("0!") == ["\x070\r\n"]
+
+
+def test_a_service_request_may_never_come_and_the_data_are_there(scripted):
+    line = Line(scripted(["+1"], 0.5, **ill("no_service_request")))
+    assert line.ask("0M!") == ["00011\r\n"]
+    assert line.wait(2) == []
+    assert line.ask("0D0!") == ["0+1\r\n"]
+
+
+def test_a_meter_sensor_says_its_string_once_when_it_gets_power(set_up):
+    setup = set_up("METER TEROS 12", address="0", **ill("power_up", after_s=5))
+    line = Line(Sensor(setup, Teros12(setup)))
+    line.ask("0M!")
+    line.wait(4)
+    (said,) = line.wait(20)
+    assert said.startswith("\t2527.97 -9.7 39\rg")
+    assert line.ask("0D0!") == ["0\r\n"]

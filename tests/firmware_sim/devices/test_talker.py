@@ -2,13 +2,15 @@
 
 import pytest
 
-from firmware_sim.devices.base import Send
+from firmware_sim.devices.base import Send, Setup
 from firmware_sim.devices.talker import TalkerBus, xor_text
 
 FULL_S = 1_795_000_000.0
 
 
 class Counting:
+    setup = Setup("dune-1/counter", model=None, surroundings=None)
+
     def say(self, second):
         return [Send(0.0, str(second).encode())]
 
