@@ -5,11 +5,20 @@ from threading import Lock
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
-from gateway.config import Config, SensorSection, datastream_name
+from gateway.config import Config, SensorSection, datastream_name, place_of
 from gateway.health import hardware, software
+from gateway.sampling.plan import plan_of
 from wire.catalogue import SensorModel
-from wire.messages import DatastreamInfo, GatewayInfo, Inventory, SensorInfo, ThingInfo
+from wire.messages import (
+    DatastreamInfo,
+    GatewayInfo,
+    Installation,
+    Inventory,
+    SensorInfo,
+    ThingInfo,
+)
 
 _IDENTITIES = "identities"
 # Under which note the last inventory is kept.
@@ -46,15 +55,38 @@ class Known(msgspec.Struct, frozen=True):
     firmware: str = ""
 
 
+class Place(Protocol):
+    """Where a thing stands, as a technician entered it. Degrees WGS 84."""
+
+    @property
+    def lat(self) -> float:
+        """North of the equator."""
+
+    @property
+    def lon(self) -> float:
+        """East of Greenwich."""
+
+
+class Visits(Protocol):
+    """What technicians left behind: see `gateway.page.visits`."""
+
+    def newest(self) -> Installation | None:
+        """Read the newest installation record."""
+
+    def positions(self) -> Mapping[str, Place]:
+        """Give the positions that were entered, by thing."""
+
+
 class InventoryBook:
     """The inventory and its revision, which grows with each change, also over restarts.
 
     Identities are remembered: a restart must not look like a swap of all instruments.
     """
 
-    def __init__(self, config: Config, notes: Notes) -> None:
+    def __init__(self, config: Config, notes: Notes, visits: Visits | None = None) -> None:
         """Prepare; what earlier runs found out is read when it is first needed."""
         self._config = config
+        self._visits = visits
         self._notes = notes
         self._lock = Lock()
         self._models = {f"{s.thing}/{s.id}": s.model for _, s, _ in config.sensors()}
@@ -82,11 +114,24 @@ class InventoryBook:
             kept = self._notes.meta(INVENTORY)
             last = msgspec.json.decode(kept, type=Inventory) if kept else None
             rev = last.rev if last else 0
-            now = compose(self._config, known, rev)
+            now = self._visited(compose(self._config, known, rev))
             if now != last:
-                now = compose(self._config, known, rev + 1)
+                now = replace(now, rev=rev + 1)
                 self._notes.set_meta({INVENTORY: msgspec.json.encode(now).decode()})
             return now
+
+    def _visited(self, inventory: Inventory) -> Inventory:
+        """Add how it was left, and where things stand: what was entered there goes first."""
+        if self._visits is None:
+            return inventory
+        places = self._visits.positions()
+        things = [
+            replace(one, lat=places[one.id].lat, lon=places[one.id].lon)
+            if one.id in places
+            else one
+            for one in inventory.things
+        ]
+        return replace(inventory, things=things, installation=self._visits.newest())
 
     def _remembered(self) -> dict[str, Known]:
         """Read the identities once the outbox can be read; the caller holds the lock."""
@@ -136,18 +181,28 @@ def _sensor(sensor: SensorSection, protocol: str, known: Known | None) -> Sensor
         depth_m=sensor.depth_m,
         height_m=sensor.height_m,
         installed=sensor.installed,
+        reference_m=sensor.reference_m,
     )
 
 
 def _datastreams(sensor: SensorSection, model: SensorModel) -> list[DatastreamInfo]:
     return [
         DatastreamInfo(
-            name=datastream_name(sensor, field.property),
-            sensor=f"{sensor.thing}/{sensor.id}",
-            property=field.property,
-            unit=field.unit,
+            name=datastream_name(sensor, one.field.property),
+            sensor=place_of(sensor),
+            property=one.field.property,
+            unit=one.field.unit,
             interval_s=sensor.interval_s,
-            statistic=field.statistic.value,
+            statistic=one.statistic.value,
         )
-        for field in model.field
+        for one in plan_of(model, sensor.interval_s, sensor.sample_s).fields
+    ] + [
+        DatastreamInfo(
+            name=datastream_name(sensor, one.property),
+            sensor=place_of(sensor),
+            property=one.property,
+            unit=one.unit,
+            interval_s=sensor.interval_s,
+        )
+        for one in (model.borrowed if sensor.temperature_from else ())
     ]

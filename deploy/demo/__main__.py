@@ -44,6 +44,8 @@ def _run(run: Run, options: Options) -> int:
     run.await_gateways()
     if options.check:
         return 0 if audit(run) else 1
+    for gateway, port in run.local_pages.items():
+        run.console.print(f"technician's page of {gateway}  http://127.0.0.1:{port}/")
     run.console.print(f"\nOpen {run.page.address} (data: {options.folder}). Ctrl-C stops it all.")
     run.serve()
     return 0

@@ -48,6 +48,7 @@ class Run:
         self.gateways: list[Child] = []
         self.started_ms = 0
         self._mqtt_port = 0
+        self.local_pages: dict[str, int] = {}  # port by gateway
 
     @property
     def outboxes(self) -> list[Path]:
@@ -115,7 +116,9 @@ class Run:
     def write_gateways(self) -> None:
         """Write the gateways' configurations."""
         for station in self.stations:
-            text = gateway_text(station, self.layout, self._mqtt_port)
+            port = self.local_pages.setdefault(station.gateway, free_port())
+            page = {"page": {"listen": f"127.0.0.1:{port}"}}
+            text = gateway_text(station, self.layout, self._mqtt_port, changes=page)
             self.layout.gateway(station).write_text(text, encoding="utf-8")
 
     def start_gateways(self) -> None:

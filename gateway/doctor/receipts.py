@@ -1,26 +1,19 @@
 """What the outbox knows of the server: how much it has confirmed, and how long ago."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.config import Config
 from gateway.doctor.finding import Finding, failed, fine, look
+from gateway.doctor.standing import read_standing
 from gateway.errors import StoreError
 from gateway.outbox.lock import DataDirLock
-from gateway.outbox.retention import read_dropped, read_lost
-from gateway.outbox.schema import FILE_NAME, open_readonly, store_errors
+from gateway.outbox.schema import FILE_NAME
 
 # Batches wait this many times their usual pace before somebody should look.
 _PATIENCE = 10
 _LEAST_PATIENCE_S = 600.0
-_STATES = """
-SELECT count(*) FILTER (WHERE state = 'unconfirmed'), count(*) FILTER (WHERE state = 'refused'),
-       min(sealed_at_ms) FILTER (WHERE state = 'unconfirmed'),
-       max(settled_at_ms) FILTER (WHERE state = 'stored')
-FROM batch
-"""
 
 
 def check_receipts(config: Config, now_ms: int) -> Iterator[Finding]:
@@ -32,14 +25,12 @@ def check_receipts(config: Config, now_ms: int) -> Iterator[Finding]:
         return
     yield _running(data_dir)
     try:
-        with closing(open_readonly(path)) as db, store_errors(path):
-            waiting, refused, oldest_ms, newest_ms = db.execute(_STATES).fetchone()
-            lost, dropped = read_lost(db).observations, read_dropped(db)
+        now = read_standing(data_dir)
     except StoreError as error:
         yield failed("outbox", str(error), "restart the gateway; see 'the outbox is damaged'")
         return
-    yield _confirmed(config, now_ms, waiting, oldest_ms, newest_ms)
-    yield from _gone(refused, lost, dropped)
+    yield _confirmed(config, now_ms, now.unconfirmed, now.oldest_ms, now.stored_at_ms)
+    yield from _gone(now.refused, now.lost, now.dropped)
 
 
 def _running(data_dir: Path) -> Finding:

@@ -107,6 +107,11 @@ class Uplink:
         self._changed.set()
 
     @property
+    def is_connected(self) -> bool:
+        """Tell whether the broker is reached now."""
+        return self._connected_ms is not None
+
+    @property
     def broken_receipts(self) -> int:
         """How many receipts could not be read."""
         return self._inbox.broken_receipts
@@ -143,7 +148,7 @@ class Uplink:
 
     def _rate_connection(self) -> None:
         """Begin the back-off small again after a good connection, however long connecting took."""
-        since_ms = self._connected_ms
+        since_ms, self._connected_ms = self._connected_ms, None
         if since_ms is not None and self._clock.mono_ms() - since_ms >= GOOD_CONNECTION_MS:
             self._failures = 0
 

@@ -1,0 +1,206 @@
+"""What the page shows and takes, put together from the parts of the running gateway."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Protocol
+
+from gateway.buses.runner import BusHealth
+from gateway.clock import Clock
+from gateway.config import Config
+from gateway.doctor.finding import Finding
+from gateway.doctor.standing import Standing, read_standing
+from gateway.errors import StoreError
+from gateway.outbox import Outbox
+from gateway.page.board import Board
+from gateway.page.values import Sensor, sensors
+from gateway.page.visits import Position, Visits
+from gateway.page.walk import Facts, may_leave, walk
+from wire.messages import ClockSource, Installation, InstallationStep
+
+# A visit's readings are those of the last quarter of an hour, or of a few batches where they are
+# sealed more seldom.
+_RECENT_S, _RECENT_BATCHES = 900.0, 3
+_SELF_TEST = "page_self_test"
+# Each test is a write to the card: a page left open must not wear it out.
+_SELF_TEST_EVERY_MS = 60_000
+
+
+class Uplink(Protocol):
+    """The way to the server."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether the broker is reached now."""
+
+    def announce(self) -> None:
+        """Publish the inventory again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The running gateway, as far as the page needs it."""
+
+    config: Config
+    clock: Clock
+    outbox: Outbox
+    board: Board
+    uplink: Uplink
+    visits: Visits
+    buses: Callable[[], Sequence[BusHealth]]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything the page shows."""
+
+    gateway: str
+    site: str
+    now_ms: int
+    clock: ClockSource
+    broker: str
+    is_connected: bool
+    standing: Standing
+    buses: Sequence[BusHealth]
+    things: Sequence["Station"]
+    sensors: Sequence[Sensor]
+    steps: Sequence[Finding]
+    may_leave: bool
+    photos: Sequence[str]
+    installation: Installation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A thing and where it stands."""
+
+    id: str
+    name: str
+    lat: float | None
+    lon: float | None
+
+
+class Desk:
+    """Answers the page's questions. Safe to share by threads."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Serve from these parts."""
+        self._parts = parts
+        self._path = Path(parts.config.gateway.data_dir)
+        self._lock = Lock()
+        self._tested: tuple[int, str] | None = None
+
+    def view(self) -> View:
+        """Put together what there is to see; raises StoreError."""
+        parts, config = self._parts, self._parts.config
+        now_ms = parts.clock.wall_of(parts.clock.mono_ms())
+        seen, standing = self._sensors(), read_standing(self._path)
+        steps = self._steps(seen, standing, now_ms)
+        return View(
+            gateway=config.gateway.id,
+            site=config.gateway.site,
+            now_ms=now_ms,
+            clock=parts.clock.source(),
+            broker=f"{config.uplink.host}:{config.uplink.port}",
+            is_connected=parts.uplink.is_connected,
+            standing=standing,
+            buses=parts.buses(),
+            things=self._stations(),
+            sensors=seen,
+            steps=steps,
+            may_leave=may_leave(steps),
+            photos=parts.visits.new_photos(),
+            installation=parts.visits.newest(),
+        )
+
+    def place(self, position: Position) -> None:
+        """Note where a thing stands; raises ValueError for an unknown one, StoreError."""
+        if position.thing not in {thing.id for thing in self._parts.config.thing}:
+            raise ValueError(f"there is no thing '{position.thing}' on this gateway")
+        with self._lock:
+            self._parts.visits.place(position)
+        self._parts.uplink.announce()
+
+    def photograph(self, content: bytes) -> str:
+        """Keep a photo; raises ValueError, StoreError."""
+        with self._lock:
+            return self._parts.visits.add_photo(content)
+
+    def leave(self, by: str, notes: str, *, anyway: bool) -> Installation:
+        """Write the installation record and send it with the inventory.
+
+        Raises ValueError while something has failed and `anyway` is not said; StoreError.
+        """
+        if not by.strip():
+            raise ValueError("say who you are")
+        with self._lock:
+            view = self.view()
+            if not view.may_leave and not anyway:
+                raise ValueError("something is not ready: mend it, or say that you leave anyway")
+            record = Installation(
+                at=view.now_ms,
+                by=by.strip(),
+                green=view.may_leave,
+                notes=notes.strip(),
+                steps=[
+                    InstallationStep(
+                        about=one.about, verdict=one.verdict.value, said=one.said[:1000]
+                    )
+                    for one in view.steps
+                ],
+                photos=list(view.photos)[-50:],
+            )
+            self._parts.visits.keep(record)
+        self._parts.uplink.announce()
+        return record
+
+    def _sensors(self) -> list[Sensor]:
+        clock = self._parts.clock
+        mono_ms = clock.mono_ms()
+        offset_ms = clock.wall_of(mono_ms) - mono_ms
+        return sensors(self._parts.config, self._parts.board.newest(), mono_ms, offset_ms)
+
+    def _steps(self, seen: Sequence[Sensor], standing: Standing, now_ms: int) -> list[Finding]:
+        parts = self._parts
+        uplink = parts.config.uplink
+        recent_s = max(_RECENT_S, _RECENT_BATCHES * uplink.batch_every_s)
+        return walk(
+            Facts(
+                sensors=seen,
+                clock=parts.clock.source(),
+                positions={one.id: one.lat is not None for one in self._stations()},
+                photos=len(parts.visits.new_photos()),
+                outbox_fault=self._self_test(now_ms),
+                unconfirmed=standing.unconfirmed,
+                stored_ms=standing.stored_at_ms,
+                began_ms=now_ms - int(recent_s * 1000),
+                is_connected=parts.uplink.is_connected,
+                broker=f"{uplink.host}:{uplink.port}",
+            )
+        )
+
+    def _stations(self) -> list[Station]:
+        entered = self._parts.visits.positions()
+        found = []
+        for thing in self._parts.config.thing:
+            place = entered.get(thing.id)
+            lat, lon = (place.lat, place.lon) if place else (thing.lat, thing.lon)
+            found.append(Station(thing.id, thing.name, lat, lon))
+        return found
+
+    def _self_test(self, now_ms: int) -> str:
+        """Write to the outbox and read it back; say what went wrong, or nothing."""
+        mono_ms = self._parts.clock.mono_ms()
+        if self._tested is None or mono_ms - self._tested[0] >= _SELF_TEST_EVERY_MS:
+            self._tested = mono_ms, self._write_and_read(str(now_ms))
+        return self._tested[1]
+
+    def _write_and_read(self, word: str) -> str:
+        try:
+            self._parts.outbox.set_meta({_SELF_TEST: word})
+            if self._parts.outbox.meta(_SELF_TEST) != word:
+                return "it gives back something else than was written"
+        except StoreError as error:
+            return str(error)
+        return ""

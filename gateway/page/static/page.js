@@ -1,0 +1,169 @@
+// Asks the gateway every two seconds how things are, and shows it. No assets from elsewhere.
+"use strict";
+
+const EVERY_MS = 2000;
+const OWN = { "X-Saxaul": "1" };
+const MARKS = { fine: "✔", look: "!", failed: "✘", odd: "▲", missing: "■", stale: "◌", waiting: "◌" };
+const WORDS = { fine: "fine", odd: "cannot be", missing: "no answer", stale: "old", waiting: "not asked yet" };
+const at = (id) => document.getElementById(id);
+
+let timer = 0;
+
+function put(parent, ...children) {
+  parent.replaceChildren(...children.flat());
+  return parent;
+}
+
+function make(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children.flat());
+  return element;
+}
+
+function age(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s ago`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
+  return `${Math.round(seconds / 3600)} h ago`;
+}
+
+function when(ms) {
+  return ms ? new Date(ms).toISOString().slice(0, 19).replace("T", " ") + " UTC" : "never";
+}
+
+async function ask(path, options) {
+  const answer = await fetch(path, options);
+  const told = await answer.json().catch(() => ({}));
+  if (answer.status === 401) {
+    at("pin").hidden = false;
+    document.querySelector("main").hidden = true;
+  }
+  if (!answer.ok) throw new Error(told.error || `the gateway answers ${answer.status}`);
+  return told;
+}
+
+const post = (path, body) =>
+  ask(path, { method: "POST", headers: OWN, body: body instanceof Blob ? body : JSON.stringify(body) });
+
+function step(one) {
+  return make("li", { class: one.verdict },
+    make("span", { class: "mark", "aria-hidden": "true" }, MARKS[one.verdict]),
+    make("span", {}, make("b", {}, `${one.about}: ${one.said}`),
+      one.remedy ? make("small", {}, one.remedy) : []));
+}
+
+function value(one) {
+  const text = one.value === null ? (one.reason || WORDS[one.state]) : `${one.value} ${one.unit}`;
+  const note = one.state === "odd" ? ` (${WORDS.odd})` : "";
+  return make("tr", { class: one.state },
+    make("td", {}, make("span", { class: "mark", "aria-hidden": "true" }, MARKS[one.state]), ` ${one.label}`),
+    make("td", { class: "number" }, text + note),
+    make("td", { class: "age" }, age(one.age_s)));
+}
+
+function sensor(one) {
+  const where = [
+    one.model,
+    one.depth_m === null ? "" : `${one.depth_m} m deep`,
+    one.height_m === null ? "" : `${one.height_m} m high`,
+    one.address && `address ${one.address}`,
+    `line ${one.bus}`,
+    `every ${one.interval_s} s`,
+  ].filter(Boolean).join(" · ");
+  return make("article", {},
+    make("h3", {}, one.place), make("p", {}, where),
+    make("table", {}, make("tbody", {}, one.values.map(value))));
+}
+
+function pairs(list) {
+  return list.flatMap(([term, said]) => [make("dt", {}, term), make("dd", {}, said)]);
+}
+
+function show(view) {
+  at("gateway").textContent = `${view.gateway} · ${view.site}`;
+  document.title = `${view.may_leave ? "✔" : "✘"} ${view.gateway}`;
+  at("line").textContent = `${when(view.now_ms)}, clock: ${view.clock}; ` +
+    (view.is_connected ? "linked to the broker" : "no link now");
+  at("pin").hidden = true;
+  document.querySelector("main").hidden = false;
+  at("card").className = `card ${view.may_leave ? "green" : "red"}`;
+  at("card-title").textContent = view.may_leave ? "✔ Ready to leave" : "✘ Not ready to leave";
+  put(at("steps"), view.steps.map(step));
+  at("anyway-row").hidden = view.may_leave;
+  put(at("sensors"), view.sensors.map(sensor));
+  at("photos").textContent = view.photos.length ? `${view.photos.length} kept on this visit` : "none on this visit yet";
+  const last = view.installation;
+  at("last").textContent = last
+    ? `Last record: ${when(last.at)} by ${last.by}, ${last.green ? "all was ready" : "not all was ready"}` : "";
+  const s = view.standing;
+  put(at("sending"), pairs([
+    ["Broker", view.broker + (view.is_connected ? ", linked" : ", no link")],
+    ["Waiting for the server", `${s.unconfirmed} batches`],
+    ["Last confirmed", when(s.stored_at_ms)],
+    ["Refused", `${s.refused} batches`],
+    ["Given up", `${s.lost + s.dropped} readings`],
+  ]));
+  put(at("buses"), pairs(view.buses.map((one) => [
+    one.bus, one.open ? `open, ${one.polls} asked, ${one.failures} without answer` : one.last_error || "not open"])));
+  const select = at("thing");
+  if (select.options.length !== view.things.length) {
+    put(select, view.things.map((one) => make("option", { value: one.id }, `${one.name} (${one.id})`)));
+    choose(view.things);
+    select.onchange = () => choose(view.things);
+  }
+}
+
+function choose(things) {
+  const thing = things.find((one) => one.id === at("thing").value);
+  at("lat").value = thing && thing.lat !== null ? thing.lat : "";
+  at("lon").value = thing && thing.lon !== null ? thing.lon : "";
+}
+
+async function look() {
+  clearTimeout(timer);
+  try {
+    show(await ask("api/view"));
+  } catch (error) {
+    at("line").textContent = `${error.message || "the gateway does not answer"}`;
+  }
+  timer = setTimeout(look, EVERY_MS);
+}
+
+function sending(form, work, done) {
+  const said = form.querySelector(".said");
+  return async (event) => {
+    if (event) event.preventDefault();
+    try {
+      said.className = "said";
+      said.textContent = "…";
+      await work();
+      said.classList.add("fine");
+      said.textContent = done;
+    } catch (error) {
+      said.textContent = error.message;
+    }
+    look();
+  };
+}
+
+at("pin").addEventListener("submit", sending(at("pin"), async () => {
+  await post("api/pin", { pin: at("pin-field").value });
+  at("pin-field").value = "";
+}, ""));
+
+at("leave").addEventListener("submit", sending(at("leave"), () => post("api/installation", {
+  by: at("by").value, notes: at("notes").value, anyway: at("anyway").checked,
+}), "Kept. It will be sent with the next connection."));
+
+at("place").addEventListener("submit", sending(at("place"), () => post("api/position", {
+  thing: at("thing").value, lat: Number(at("lat").value), lon: Number(at("lon").value),
+}), "Kept."));
+
+const photoCard = at("photo").closest("section");
+at("photo").addEventListener("change", () => {
+  const file = at("photo").files[0];
+  if (file) sending(photoCard, () => post("api/photo", file), "Kept.")().then(() => { at("photo").value = ""; });
+});
+
+look();

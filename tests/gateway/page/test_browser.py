@@ -1,0 +1,113 @@
+"""The page on a phone, in a real browser."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.gateway.page.conftest import JPEG, PIN
+from tests.gateway.page.test_desk import heard, make_ready
+from tests.server.web.test_browser import ARGUMENTS
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def phone(browser):
+    """Open a page on a phone; at the end nothing may have gone wrong in it."""
+    troubles, contexts = [], []
+
+    def visit(port, **options):
+        contexts.append(browser.new_context(**(PHONE | options)))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.goto(f"http://127.0.0.1:{port}/")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def test_a_technician_walks_from_red_to_green(phone, page_of, place, hand):
+    heard(place, hand, temperature="85", ec=None)
+    page = phone(page_of().port)
+
+    expect(page.locator("#card-title")).to_have_text("✘ Not ready to leave")
+    expect(page.locator("tr.odd")).to_contain_text("cannot be")
+    expect(page.locator("tr.missing")).to_contain_text("timeout")
+    make_ready(place, hand)
+    expect(page.locator("#card-title")).to_have_text("✔ Ready to leave", timeout=10_000)
+    page.get_by_label("Your name").fill("Bayar")
+    page.get_by_role("button", name="installation record").click()
+    expect(page.locator("#last")).to_contain_text("by Bayar, all was ready")
+    assert place.visits.newest().by == "Bayar"
+
+
+def test_photo_and_position_are_entered_on_the_phone(phone, page_of, place, tmp_path):
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(JPEG)
+    page = phone(page_of().port)
+    page.get_by_label("Latitude").fill("40.61")
+    page.get_by_label("Longitude").fill("108.92")
+    page.get_by_role("button", name="Keep the position").click()
+    page.locator("#photo").set_input_files(photo)
+
+    expect(page.locator("#photos")).to_have_text("1 kept on this visit")
+    expect(page.locator("#steps")).to_contain_text("known of every station")
+    assert place.visits.positions()["dune-1"].lat == 40.61
+
+
+def test_what_is_refused_is_told_where_it_was_entered(phone, page_of):
+    page = phone(page_of().port)
+    page.get_by_label("Your name").fill("Bayar")
+    page.get_by_role("button", name="installation record").click()
+
+    expect(page.locator("#leave .said")).to_contain_text("something is not ready")
+
+
+def test_the_pin_is_asked_for_first(phone, page_of):
+    page = phone(page_of(PIN).port)
+    expect(page.locator("main")).to_be_hidden()
+    page.get_by_label("PIN of this gateway").fill("0000")
+    page.get_by_role("button", name="Enter").click()
+    expect(page.locator("#pin .said")).to_have_text("wrong PIN")
+    page.get_by_label("PIN of this gateway").fill(PIN)
+    page.get_by_role("button", name="Enter").click()
+
+    expect(page.locator("#card-title")).to_contain_text("leave")
+
+
+def test_it_fits_a_small_phone_and_fingers(phone, page_of, place, hand):
+    heard(place, hand, temperature="85")
+    page = phone(page_of().port)
+    expect(page.locator("#sensors td.number").first).to_have_text("2400 raw")
+
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    heights = page.locator(
+        "button:visible, input:visible:not([type=checkbox]), .button"
+    ).evaluate_all(
+        "all => all.filter(one => one.id !== 'photo').map(one => one.getBoundingClientRect().height)"
+    )
+    assert min(heights) >= 44
+
+
+def test_a_gateway_that_is_gone_is_told(phone, place, browser):
+    from gateway.page.server import PageServer
+
+    server = PageServer("127.0.0.1", 0, place.desk, "")
+    server.start()
+    page = phone(server.port)
+    expect(page.locator("#card-title")).to_contain_text("leave")
+    server.close()
+
+    expect(page.locator("#line")).to_contain_text("Failed to fetch", timeout=10_000)

@@ -1,0 +1,129 @@
+"""The page over HTTP: who may, what is bounded, what is told."""
+
+import socket
+
+import pytest
+
+from tests.gateway.page.conftest import JPEG, PIN
+
+POSITION = {"thing": "dune-1", "lat": 40.6, "lon": 108.9}
+
+
+def test_the_page_brings_all_it_needs_itself(page_of):
+    browser = page_of()
+    status, page = browser.ask("/")
+
+    assert status == 200
+    assert b"<!doctype html>" in page
+    for name in (b"page.css", b"page.js"):
+        assert name in page
+        assert browser.ask(f"/{name.decode()}")[0] == 200
+    assert b"http" not in page
+
+
+def test_how_things_are(page_of):
+    status, view = page_of().ask("/api/view")
+
+    assert status == 200
+    assert view["gateway"] == "kubuqi-dune"
+    assert view["may_leave"] is False
+    assert [one["about"] for one in view["steps"]] == [
+        "sensors",
+        "values",
+        "clock",
+        "position",
+        "photo",
+        "outbox",
+        "server",
+    ]
+    assert view["buses"][0]["polls"] == 3
+
+
+def test_what_is_entered_is_kept(page_of, place):
+    browser = page_of()
+
+    assert browser.ask("/api/position", POSITION)[0] == 200
+    assert browser.ask("/api/photo", JPEG)[0] == 200
+    status, record = browser.ask("/api/installation", {"by": "Bayar", "anyway": True})
+    assert (status, record["by"]) == (200, "Bayar")
+    assert place.visits.newest().photos == record["photos"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("/api/position", {"thing": "dune-1", "lat": 91, "lon": 0}, "lat"),
+        ("/api/position", {"thing": "dune-1"}, "lat"),
+        ("/api/position", b"no json", "JSON"),
+        ("/api/photo", b"no photo", "no photo"),
+        ("/api/installation", {"by": ""}, "who you are"),
+        ("/api/installation", {"by": "Bayar"}, "not ready"),
+    ],
+)
+def test_what_cannot_be_is_told(page_of, path, body, words):
+    status, told = page_of().ask(path, body)
+
+    assert status == 422
+    assert words in told["error"]
+
+
+def test_a_photo_that_is_too_large_is_not_even_read(page_of):
+    browser = page_of()
+    with socket.create_connection(("127.0.0.1", browser.port), 10) as phone:
+        phone.sendall(
+            b"POST /api/photo HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Saxaul: 1\r\n"
+            b"Content-Length: 999999999\r\n\r\n"
+        )
+        assert phone.recv(1000).startswith(b"HTTP/1.0 413")
+
+
+def test_another_page_cannot_write(page_of):
+    """A form elsewhere that posts here lacks the header that only our page sends."""
+    status, _ = page_of().ask("/api/position", POSITION, **{"X-Saxaul": ""})
+
+    assert status == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8080", 200),
+        ("localhost", 200),
+        ("[::1]:80", 200),
+        ("10.42.0.1", 200),
+        ("gateway.local", 200),
+        ("evil.example", 421),
+    ],
+)
+def test_a_name_of_somebody_else_is_not_answered(page_of, host, status):
+    assert page_of().ask("/api/view", Host=host)[0] == status
+
+
+def test_the_pin_opens_for_the_one_who_has_it(page_of):
+    browser, stranger = page_of(PIN), page_of(PIN)
+
+    assert browser.ask("/api/view")[0] == 401
+    assert browser.ask("/")[0] == 200  # the page itself has no secrets
+    assert browser.ask("/api/pin", {"pin": "0000"})[0] == 403
+    assert browser.ask("/api/pin", {"pin": PIN})[0] == 200
+    assert browser.ask("/api/view")[0] == 200
+    assert browser.ask("/api/position", POSITION)[0] == 200
+    assert stranger.ask("/api/position", POSITION)[0] == 401
+
+
+def test_a_pin_cannot_be_tried_out(page_of):
+    browser = page_of(PIN)
+    told = [browser.ask("/api/pin", {"pin": f"000{tried}"})[0] for tried in range(5)]
+    assert told == [403, 403, 403, 403, 429]
+
+    status, told = browser.ask("/api/pin", {"pin": PIN})
+    assert status == 429
+    assert "wait" in told["error"]
+
+
+def test_what_is_not_there_is_not_found(page_of):
+    browser = page_of()
+
+    assert browser.ask("/api/nothing")[0] == 404
+    assert browser.ask("/../page.py")[0] == 404
+    assert browser.ask("/api/nothing", {})[0] == 404
