@@ -1,28 +1,44 @@
 """The gateway's wiring: what is built from a configuration, started, and stopped in reverse."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 from threading import Lock, Thread
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
+from gateway.buses.lending import Lending, Loan
 from gateway.buses.port_errors import serial_ports
 from gateway.buses.runner import BusRunner
 from gateway.clock import Clock
-from gateway.config import BusSection, Config, OutboxSection
+from gateway.config import (
+    BusSection,
+    Config,
+    OutboxSection,
+    PageSection,
+    datastream_name,
+    is_loopback,
+    lender_of,
+)
 from gateway.errors import BusError, StoreError
 from gateway.health import Health
 from gateway.inventory import Identity, InventoryBook
-from gateway.outbox import Budget, DataDirLock, Outbox
+from gateway.outbox import MEMO, Budget, DataDirLock, Outbox
+from gateway.page.board import Board
+from gateway.page.pin import is_pin
+from gateway.page.visits import Visits
 from gateway.readings import Observation
 from gateway.uplink import KEEPALIVE_S, Link, Plan, Uplink, UplinkSettings
 from wire.errors import ConfigError
 
+if TYPE_CHECKING:
+    from gateway.page.server import PageServer
+
+PIN_VARIABLE = "SAXAUL_PAGE_PIN"
 PASSWORD_VARIABLE = "SAXAUL_MQTT_PASSWORD"  # noqa: S105 - the variable's name
 
 STARTED = "gateway_started"
@@ -33,6 +49,7 @@ APPEND_FAILED = "append_failed"
 APPEND_RECOVERED = "append_recovered"
 DROPPED = "observations_dropped"
 NOTE_FAILED = "identity_not_kept"
+MEMO_UNREADABLE = "memo_unreadable"
 
 # While the disk refuses them, this many observations wait in memory (about 2 MB).
 WAITING_LIMIT = 5_000
@@ -113,6 +130,28 @@ class Recorder:
             self._told = self.dropped
 
 
+class Memos:
+    """What sampling remembers over a restart, in the outbox, beside the observations."""
+
+    def __init__(self, outbox: Outbox, boot_id: str) -> None:
+        """Read and write in `outbox`."""
+        self._outbox = outbox
+        self.boot_id = boot_id
+
+    def recall(self, datastream: str) -> str | None:
+        """Read the memo of a series; None also while the outbox cannot be read."""
+        try:
+            return self._outbox.meta(MEMO + datastream)
+        except StoreError as error:
+            _log.warning(MEMO_UNREADABLE, datastream=datastream, reason=str(error))
+            return None
+
+    def keep(self, memos: Mapping[str, str]) -> None:
+        """Write memos at once, where the disk takes them."""
+        with suppress(StoreError):
+            self._outbox.set_meta({MEMO + name: memo for name, memo in memos.items()})
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One named piece of stopping, and how long it may take."""
@@ -130,6 +169,7 @@ class App:
         data_dir = Path(config.gateway.data_dir)
         self._config = config
         self._steps: list[Step] = []
+        self._page: PageServer | None = None
         lock = DataDirLock(data_dir)
         self._steps.append(Step("data folder lock", lock.close, 0.1))
         try:
@@ -144,7 +184,8 @@ class App:
             data_dir, clock, config.clock.hold_s, budget=outbox_budget(config.outbox)
         )
         self._steps.append(Step("outbox", self.outbox.close, 0.5))
-        self._book = InventoryBook(config, self.outbox)
+        visits = Visits(data_dir)
+        self._book = InventoryBook(config, self.outbox, visits)
         self._uplink = Uplink(
             uplink_settings(config, password),
             self.outbox,
@@ -155,9 +196,32 @@ class App:
         )
         recorder = Recorder(self.outbox)
         self._steps.append(Step("waiting observations", recorder.close, 0.5))
+        board = Board(recorder)
+        lending = Lending(loans(config), board)
+        memos, models = Memos(self.outbox, clock.boot_id), config.models
         self._buses = [
-            BusRunner(bus, clock, recorder, on_identified=self._identified) for bus in config.bus
+            BusRunner(bus, clock, lending, self._identified, memos, models) for bus in config.bus
         ]
+        if config.page.listen:
+            self._page = self._open_page(clock, board, visits)
+            self._steps.append(Step("page", self._page.close, 0.6))
+
+    def _open_page(self, clock: Clock, board: Board, visits: Visits) -> "PageServer":
+        from gateway.page.desk import Desk, Parts  # noqa: PLC0415 - memory, where there is no page
+        from gateway.page.server import PageServer  # noqa: PLC0415
+
+        parts = Parts(
+            config=self._config,
+            clock=clock,
+            outbox=self.outbox,
+            board=board,
+            uplink=self._uplink,
+            visits=visits,
+            buses=lambda: [bus.health() for bus in self._buses],
+        )
+        page = self._config.page
+        pin = "" if is_loopback(page.host) else os.environ.get(PIN_VARIABLE, "")
+        return PageServer(page.host, page.port, Desk(parts), pin)
 
     def start(self) -> None:
         """Start the uplink and every bus."""
@@ -166,6 +230,8 @@ class App:
         self._steps.append(Step("buses", self._stop_buses, 0.9))
         for bus in self._buses:
             bus.start()
+        if self._page is not None:
+            self._page.start()
         _log.info(STARTED, gateway=self._config.gateway.id, buses=len(self._buses))
 
     def stop(self) -> None:
@@ -231,6 +297,19 @@ def outbox_budget(section: OutboxSection) -> Budget:
     return Budget(int(section.keep_days * 86_400_000), int(section.max_mb * 1_000_000))
 
 
+def loans(config: Config) -> list[Loan]:
+    """List what sensors lend each other, by their series."""
+    return [
+        Loan(
+            beside=datastream_name(sensor, model.field[0].property),
+            lender=f"{lender_of(sensor)}/{one.lent}",
+            to=datastream_name(sensor, one.property),
+        )
+        for _, sensor, model in config.sensors()
+        for one in (model.borrowed if sensor.temperature_from else ())
+    ]
+
+
 def build(config: Config, source: str, absent_ports: AbsentPorts = "exit") -> App:
     """Check what a person can mend, then build.
 
@@ -242,7 +321,18 @@ def build(config: Config, source: str, absent_ports: AbsentPorts = "exit") -> Ap
         raise ConfigError(source, f"uplink.ca_file '{ca_file}' is not there")
     if absent_ports == "exit":
         check_ports(config.bus, source)
+    _check_page(config.page, source)
     return App(config, os.environ.get(PASSWORD_VARIABLE))
+
+
+def _check_page(page: PageSection, source: str) -> None:
+    """Refuse a page that anybody on a network could use."""
+    if page.listen and not is_loopback(page.host) and not is_pin(os.environ.get(PIN_VARIABLE, "")):
+        raise ConfigError(
+            source,
+            f"page.listen '{page.listen}' can be reached from elsewhere: set {PIN_VARIABLE} to "
+            "4 to 12 digits (in /etc/saxaul/gateway.env), or listen on 127.0.0.1",
+        )
 
 
 def check_ports(buses: Sequence[BusSection], source: str) -> None:

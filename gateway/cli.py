@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from gateway import logs
+from gateway.catalogue.arguments import add_parser as add_catalogue
 from gateway.config import Config, load
-from gateway.errors import GatewayError, SensorError
+from gateway.errors import GatewayError
+from gateway.setup.arguments import add_parser as add_sensor
 from wire.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -84,14 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(command=_run)
 
-    scan = commands.add_parser(
-        "scan",
-        help="look for sensors on serial ports",
-        description="Listen on serial ports, then ask for SDI-12 and Modbus sensors; print [[bus]] "
-        "tables to paste into gateway.toml. The gateway must not be running on these ports.",
-    )
-    scan.add_argument("ports", nargs="*", metavar="PORT", help="default: all that there are")
-    scan.set_defaults(command=_scan, log_level="info")
+    _add_scan(commands, shared)
 
     outbox = commands.add_parser(
         "outbox", parents=[shared], help="show what is kept for the server; changes nothing"
@@ -111,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     backfill.set_defaults(command=_backfill)
 
     _add_export(commands)
+    add_sensor(commands)
+    add_catalogue(commands, shared)
     _add_doctor(commands, shared)
 
     config = commands.add_parser(
@@ -166,6 +163,35 @@ def _add_doctor(
     )
     doctor.add_argument("--json", action="store_true", help="print the findings for a program")
     doctor.set_defaults(command=_doctor)
+
+
+def _add_scan(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", shared: argparse.ArgumentParser
+) -> None:
+    scan = commands.add_parser(
+        "scan",
+        parents=[shared],
+        help="look for sensors on serial ports",
+        description="Listen on serial ports, then ask for SDI-12 and Modbus sensors and for "
+        "instruments that answer in lines; print [[bus]] tables to paste into gateway.toml, or add "
+        "them. Nothing is written to a sensor. The gateway must not be running on these ports.",
+    )
+    scan.add_argument("ports", nargs="*", metavar="PORT", help="default: all that there are")
+    scan.add_argument(
+        "--write", action="store_true", help="add what is found to the file named by --config"
+    )
+    scan.add_argument("--thing", metavar="ID", help="the station that the sensors belong to")
+    scan.add_argument(
+        "--ids", metavar="SPAN", default="1-10", help="Modbus ids to ask (default: %(default)s)"
+    )
+    scan.add_argument(
+        "--listen",
+        type=float,
+        default=2.5,
+        metavar="SECONDS",
+        help="how long to listen before asking (default: %(default)s); more for what speaks rarely",
+    )
+    scan.set_defaults(command=_scan)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -289,15 +315,6 @@ def _summary(config: Config) -> str:
 
 
 def _scan(args: argparse.Namespace) -> int:
-    from gateway.scan import scan  # noqa: PLC0415 - see the module's docstring
+    from gateway.scan.command import run  # noqa: PLC0415 - see the module's docstring
 
-    found = False
-    for one in scan(args.ports, lambda text: print(text, file=sys.stderr)):
-        found = True
-        print(one.toml())
-    if not found:
-        raise SensorError(
-            "no sensor found: check power and wiring, that the port is free "
-            "(systemctl stop saxaul-gateway), and name it: saxaul-gateway scan /dev/ttyUSB0"
-        )
-    return EXIT_OK
+    return run(args)

@@ -9,9 +9,11 @@ import msgspec
 
 from gateway.config import (
     BusSection,
+    CatalogueSection,
     ClockSection,
     GatewaySection,
     OutboxSection,
+    PageSection,
     SensorSection,
     ThingSection,
     UplinkSection,
@@ -27,6 +29,8 @@ _EXAMPLES: Mapping[type[msgspec.Struct], Mapping[str, str]] = {
         "daily_mb": "5.0",
         "send_between": '["05:00-06:00", "17:30-18:00"]',
     },
+    CatalogueSection: {"folder": '"models"'},
+    PageSection: {"listen": '"127.0.0.1:8080"'},
     ThingSection: {
         "id": '"dune-1"',
         "name": '"Dune 1, straw checkerboard"',
@@ -48,6 +52,8 @@ _EXAMPLES: Mapping[type[msgspec.Struct], Mapping[str, str]] = {
         "address": '"1"',
         "depth_m": "0.1",
         "height_m": "2.0",
+        "sample_s": "60.0",
+        "reference_m": "2.013",
     },
 }
 
@@ -60,6 +66,8 @@ _TABLES: tuple[tuple[str, type[msgspec.Struct], str], ...] = (
     ("[clock]", ClockSection, ""),
     ("[uplink]", UplinkSection, ""),
     ("[outbox]", OutboxSection, ""),
+    ("[catalogue]", CatalogueSection, ""),
+    ("[page]", PageSection, ""),
     ("[[thing]]", ThingSection, ""),
     ("[[bus]]", BusSection, ""),
     ("[[bus.sensor]]", SensorSection, "  "),

@@ -5,8 +5,8 @@ from threading import Event
 
 import structlog
 
-from gateway.buses.serial_port import PortSettings, SerialPort, StoppedError
-from gateway.drivers.conversation import Ask, Conversation, Step, T, hold
+from gateway.buses.serial_port import Machine, PortSettings, SerialPort, StoppedError
+from gateway.drivers.conversation import Ask, Step
 from gateway.errors import BusError
 
 BUS_UNAVAILABLE = "bus_unavailable"
@@ -22,10 +22,16 @@ class Link:
     """A port that may be away. Says once that it went, and once that it is back."""
 
     def __init__(
-        self, settings: PortSettings, mono_ms: Callable[[], int], stop: Event, log: Log
+        self,
+        settings: PortSettings,
+        mono_ms: Callable[[], int],
+        stop: Event,
+        log: Log,
+        machine: Machine | None = None,
     ) -> None:
-        """Remember where the port is; nothing is opened yet."""
+        """Remember where the port is; nothing is opened yet. All waiting is on `stop`."""
         self._settings = settings
+        self._machine = machine or Machine()
         self._mono_ms = mono_ms
         self._stop = stop
         self._log = log
@@ -55,9 +61,13 @@ class Link:
             return 0.0
         return max(0, self._try_at_ms - self._mono_ms()) / 1000
 
-    def converse(self, conversation: Conversation[T]) -> T:
-        """Hold a driver's conversation; raises BusError when the port goes meanwhile."""
-        return hold(conversation, self._take)
+    def take(self, step: Step) -> bytes:
+        """Do one step of a conversation; waiting brings no bytes. Raises BusError, StoppedError."""
+        if isinstance(step, Ask):
+            return self._use(lambda port: port.exchange(step))
+        if self._stop.wait(step.seconds):
+            raise StoppedError
+        return b""
 
     def read(self) -> bytes:
         """Give what a talker sent, after a short while at most; raises BusError."""
@@ -71,7 +81,7 @@ class Link:
 
     def _open(self) -> None:
         try:
-            self._port = SerialPort(self._settings, self._stop.is_set)
+            self._port = SerialPort(self._settings, self._stop.is_set, self._machine)
         except BusError as error:
             self._went(error)
             return
@@ -80,14 +90,6 @@ class Link:
         if self.last_error:
             self.last_error = ""
             self._log.info(BUS_BACK)
-
-    def _take(self, step: Step) -> bytes:
-        """Do one step of a conversation; waiting brings no bytes."""
-        if isinstance(step, Ask):
-            return self._use(lambda port: port.exchange(step))
-        if self._stop.wait(step.seconds):
-            raise StoppedError
-        return b""
 
     def _check(self, port: SerialPort) -> None:
         """Notice a port that went while nobody used it, so that it is back for the next slot."""

@@ -1,22 +1,27 @@
 """One thread a bus: it serves the bus's sensors for as long as the gateway runs, come what may."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from threading import Event, Thread
 
 import structlog
 
-from gateway.buses.link import Link
-from gateway.buses.listener import Listened, Listener
+from gateway.buses.link import Link, Log
+from gateway.buses.listener import LearnsTime, Listened, Listener
 from gateway.buses.poller import OnIdentified, Polled, Poller
-from gateway.buses.serial_port import DEFAULT_FRAME, PortSettings, StoppedError
+from gateway.buses.serial_port import DEFAULT_FRAME, SLICE_S, PortSettings, StoppedError
 from gateway.buses.worker import FAULT, STOPPED, Worker
-from gateway.config import BusSection, SensorSection
+from gateway.config import BusSection, SensorSection, place_of
 from gateway.drivers.conversation import PolledDriver, Talker
+from gateway.drivers.davis import DavisDriver
+from gateway.drivers.lines import LineAsker
 from gateway.drivers.modbus import ModbusDriver
-from gateway.drivers.sdi12 import Sdi12Driver
+from gateway.drivers.sdi12 import ADAPTERS, AdapterKind, Sdi12Driver
 from gateway.drivers.talkers import LineTalker, NmeaTalker
 from gateway.readings import Observation
+from gateway.sampling.memory import Forgetful, Memory
+from gateway.sampling.plan import plan_of
+from gateway.sampling.sampler import Sampler
 from gateway.sampling.schedule import Clock, Schedule
 from wire.catalogue import Protocol, SensorModel, bundled
 
@@ -29,8 +34,10 @@ RESTART_S = 1.0
 STOP_S = 3.0
 # What is kept in memory while the outbox takes nothing: an hour of 30 sensors at 10 s.
 MAX_HELD = 50_000
+DAVIS_BAUD = 19200  # Davis serial manual, "RS-232 Serial Communication"
 NMEA_BAUD = 4800  # NMEA 0183, 3: 4800 baud, 8 data bits, no parity, 1 stop bit
-SDI12_ADAPTER_BAUD = 9600  # the USB side of common adapters; the sensors' side has its own 1200
+# Where we make the breaks, we must know soon that no answer begins (SDI-12 v1.4, 7.2).
+BREAKING_SLICE_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,17 @@ class BusHealth:
     crashes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class BusSite:
+    """What the sensors of a bus are served with: line, clock, log, and where things are kept."""
+
+    link: Link
+    clock: Clock
+    log: Log
+    on_identified: OnIdentified | None = None
+    memory: Memory = field(default_factory=Forgetful)
+
+
 class BusRunner:
     """A bus and its thread. `sink` gets the observations of every step; it may raise."""
 
@@ -58,14 +76,22 @@ class BusRunner:
         clock: Clock,
         sink: Sink,
         on_identified: OnIdentified | None = None,
+        memory: Memory | None = None,
+        models: Mapping[str, SensorModel] | None = None,
     ) -> None:
-        """Prepare drivers and schedules; raises ConfigError when the section cannot be used."""
+        """Prepare drivers and schedules; raises ConfigError when the section cannot be used.
+
+        `memory` tells where counters stood when the gateway ended; `models` are those the sensors
+        are of (by itself the bundled ones).
+        """
         self._bus = bus
+        self._models = bundled() if models is None else models
         self._sink = sink
         self._log = structlog.get_logger().bind(bus=bus.id, port=bus.port)
         self._stop = Event()
-        self._link = Link(port_settings(bus), clock.mono_ms, self._stop, self._log)
-        self._worker = self._prepare(clock, on_identified)
+        self._link = Link(port_settings(bus, self._models), clock.mono_ms, self._stop, self._log)
+        site = BusSite(self._link, clock, self._log, on_identified, memory or Forgetful())
+        self._worker = worker_of(bus, self._models, site)
         self._held: list[Observation] = []
         self._crashes = 0
         self._thread = Thread(target=self._run, name=f"bus-{bus.id}", daemon=True)
@@ -91,17 +117,6 @@ class BusRunner:
             failures=tally.failures,
             crashes=self._crashes,
         )
-
-    def _prepare(self, clock: Clock, on_identified: OnIdentified | None) -> Worker:
-        now = clock.mono_ms()
-        pairs = [
-            (one, bundled()[one.model], Schedule(one.interval_s, now)) for one in self._bus.sensor
-        ]
-        if self._bus.protocol in (Protocol.NMEA0183, Protocol.LINE):
-            listened = [Listened(s, model, talker(s, model), plan) for s, model, plan in pairs]
-            return Listener(listened, self._link, clock)
-        polled = [Polled(s, model, polled_driver(s, model), plan) for s, model, plan in pairs]
-        return Poller(polled, self._link, clock, self._log, on_identified)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -141,25 +156,67 @@ class BusRunner:
             del self._held[:surplus]
 
 
-def port_settings(bus: BusSection) -> PortSettings:
-    """Find the serial settings of a bus: its own, else its first sensor's model's."""
-    model = bundled()[bus.sensor[0].model]
-    frame = model.modbus.frame if model.modbus is not None else DEFAULT_FRAME
-    return PortSettings(bus.port, bus.baud or _default_baud(model), bus.frame or frame)
+def worker_of(bus: BusSection, models: Mapping[str, SensorModel], site: BusSite) -> Worker:
+    """Prepare the drivers and schedules of a bus; raises ConfigError when it cannot be used."""
+    clock, memory = site.clock, site.memory
+    now = clock.mono_ms()
+    pairs = [(one, models[one.model]) for one in bus.sensor]
+    if all(model.talks for _, model in pairs):
+        listened = [
+            Listened(s, model, talker(s, model), Schedule(s.interval_s, now), memory)
+            for s, model in pairs
+        ]
+        is_nmea = bus.protocol is Protocol.NMEA0183
+        on_line = clock.hear if is_nmea and isinstance(clock, LearnsTime) else None
+        return Listener(listened, site.link, clock, site.log, on_line)
+    polled = [
+        Polled(
+            s,
+            model,
+            polled_driver(s, model, bus.adapter),
+            Schedule(s.sample_s or s.interval_s, now),
+            sampler(s, model, clock, memory),
+        )
+        for s, model in pairs
+    ]
+    return Poller(polled, site.link, clock, site.log, site.on_identified)
 
 
-def _default_baud(model: SensorModel) -> int:
+def port_settings(bus: BusSection, models: Mapping[str, SensorModel] | None = None) -> PortSettings:
+    """Find the serial settings of a bus: its own, else its adapter's or first sensor's model's."""
+    if bus.protocol is Protocol.SDI12:
+        adapter = ADAPTERS[bus.adapter]
+        return PortSettings(
+            port=bus.port,
+            baud=bus.baud or adapter.baud,
+            frame=bus.frame or adapter.frame,
+            slice_s=BREAKING_SLICE_S if adapter.host_breaks else SLICE_S,
+            start_s=adapter.start_s,
+        )
+    model = (bundled() if models is None else models)[bus.sensor[0].model]
+    baud, frame = _usual(model)
+    return PortSettings(bus.port, bus.baud or baud, bus.frame or frame)
+
+
+def _usual(model: SensorModel) -> tuple[int, str]:
+    """Find how an instrument is set when it leaves the factory: baud and frame."""
     if model.modbus is not None:
-        return model.modbus.baud
+        return model.modbus.baud, model.modbus.frame
     if model.line is not None:
-        return model.line.baud
-    return NMEA_BAUD if model.protocol is Protocol.NMEA0183 else SDI12_ADAPTER_BAUD
+        return model.line.baud, model.line.frame
+    return DAVIS_BAUD if model.protocol is Protocol.DAVIS else NMEA_BAUD, DEFAULT_FRAME
 
 
-def polled_driver(sensor: SensorSection, model: SensorModel) -> PolledDriver:
+def polled_driver(
+    sensor: SensorSection, model: SensorModel, adapter: AdapterKind = AdapterKind.LINE
+) -> PolledDriver:
     """Choose the driver of a sensor that is asked."""
     if model.protocol is Protocol.SDI12:
-        return Sdi12Driver(model, sensor.address)
+        return Sdi12Driver(model, sensor.address, ADAPTERS[adapter])
+    if model.protocol is Protocol.LINE:
+        return LineAsker(model, sensor.address)
+    if model.protocol is Protocol.DAVIS:
+        return DavisDriver(model, sensor.address)
     return ModbusDriver(model, sensor.address)
 
 
@@ -168,3 +225,9 @@ def talker(sensor: SensorSection, model: SensorModel) -> Talker:
     if model.protocol is Protocol.NMEA0183:
         return NmeaTalker(model)
     return LineTalker(model, sensor.address)
+
+
+def sampler(sensor: SensorSection, model: SensorModel, clock: Clock, memory: Memory) -> Sampler:
+    """Make what turns a sensor's samples into observations."""
+    plan = plan_of(model, sensor.interval_s, sensor.sample_s)
+    return Sampler(place_of(sensor), plan, clock, memory, model.warm_up_s)

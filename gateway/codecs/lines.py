@@ -1,17 +1,18 @@
-"""Text lines from talkers: splitting the byte stream, and the generic line of the catalogue.
+"""Text lines: splitting the byte stream, and what lines of all kinds have in common.
 
-Both resynchronise: noise costs the line it hit, not the next one.
+Splitting resynchronises: noise costs the line it hit, not the next one.
 """
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 
 from gateway.codecs.checksums import ChecksumError, xor_checksum
 from gateway.errors import FrameError
-from wire.catalogue import Line
-from wire.errors import ConfigError
 
-MAX_LINE_BYTES = 512  # NMEA allows 82; several transducers in one XDR take more. Bounds the buffer.
+# NMEA allows 82; several transducers in one XDR, or all values of a Vaisala in one line, take more.
+# Bounds the buffer, and what an expression of the catalogue has to think about.
+MAX_LINE_BYTES = 512
 
 # Digits are bounded so that sums over a day stay exact in the 28 digits of a Decimal.
 _NUMBER = re.compile(r"[+-]?(?:\d{1,12}(?:\.\d{0,9})?|\.\d{1,9})", re.ASCII)
@@ -21,25 +22,34 @@ _STARRED = re.compile(rb"(?P<text>.*)\*(?P<sum>[0-9A-Fa-f]{2})", re.DOTALL)
 class LineSplitter:
     """Cuts a byte stream into lines without their ends; a line over the limit is dropped whole."""
 
-    def __init__(self, max_bytes: int = MAX_LINE_BYTES) -> None:
-        """Start with an empty buffer of at most `max_bytes`."""
+    def __init__(self, max_bytes: int = MAX_LINE_BYTES, ends: Iterable[str] = ()) -> None:
+        """Start with an empty buffer of at most `max_bytes`.
+
+        Lines end at CR and at LF, and at every text of `ends`, for instruments that send neither.
+        """
         self._max_bytes = max_bytes
+        self._end = line_end(ends)
         self._buffer = b""
         self._skipping = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take what arrived; give the lines that it completes, empty ones left out."""
-        *ended, self._buffer = (self._buffer + data).split(b"\n")
+        *ended, self._buffer = self._end.split(self._buffer + data)
         if ended and self._skipping:
             ended, self._skipping = ended[1:], False
         if len(self._buffer) > self._max_bytes:
             self._buffer, self._skipping = b"", True
-        lines = (line.rstrip(b"\r") for line in ended)
-        return [line for line in lines if 0 < len(line) <= self._max_bytes]
+        return [line for line in ended if 0 < len(line) <= self._max_bytes]
 
     def reset(self) -> None:
         """Forget what stands in the buffer: the port was opened anew."""
         self._buffer, self._skipping = b"", False
+
+
+def line_end(ends: Iterable[str] = ()) -> re.Pattern[bytes]:
+    """Make the expression for the end of a line: CR, LF, or one of the texts."""
+    others = [re.escape(one.encode("ascii")) for one in ends if one]
+    return re.compile(b"|".join([*others, rb"[\r\n]"]))
 
 
 def from_dollar(line: bytes) -> bytes:
@@ -73,29 +83,3 @@ def parse_number(text: str) -> Decimal:
     if not _NUMBER.fullmatch(text):
         raise FrameError(f"not a number: {text[:40]!r}")
     return Decimal(text)
-
-
-class LineFormat:
-    """The generic line of a catalogue entry: checksum, then the named groups of its pattern."""
-
-    def __init__(self, line: Line) -> None:
-        """Compile the pattern; raises ConfigError for one that cannot be used."""
-        if line.checksum not in ("xor", "none"):
-            raise ConfigError(
-                "catalogue", f"checksum '{line.checksum}' is not known; known: xor, none"
-            )
-        try:
-            self._pattern = re.compile(line.pattern, re.ASCII)
-        except re.error as error:
-            raise ConfigError("catalogue", f"line pattern is no expression: {error}") from None
-        self._checked = line.checksum == "xor"
-        self.groups = frozenset(self._pattern.groupindex)
-
-    def decode(self, line: bytes) -> dict[str, str]:
-        """Read one line into its named groups."""
-        line = from_dollar(line)
-        text = checked_text(line) if self._checked else ascii_text(line)
-        found = self._pattern.fullmatch(text)
-        if not found:
-            raise FrameError(f"not a line of this sensor: {text[:80]!r}")
-        return found.groupdict(default="")

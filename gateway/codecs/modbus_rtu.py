@@ -10,8 +10,9 @@ from decimal import Decimal
 from enum import IntEnum
 
 from gateway.codecs.checksums import ChecksumError, crc16
+from gateway.codecs.numbers import float32, float64
 from gateway.errors import FrameError, SensorError
-from wire.catalogue import RegisterType
+from wire.catalogue import RegisterType, WordOrder
 
 MIN_ADDRESS, MAX_ADDRESS = 1, 247  # serial line v1.02, 2.2; 0 is broadcast
 MAX_READ = 125  # v1.1b3, 6.3
@@ -21,6 +22,22 @@ _EXCEPTION = 0x80
 _EXCEPTION_BYTES = 5
 _WRITE_REPLY_BYTES = 8
 _READ_OVERHEAD_BYTES = 5
+
+_CHARACTER_BITS = 11  # serial line v1.02, 2.5.1: start, eight data, parity or second stop, stop
+_SILENT_CHARACTERS = 3.5  # serial line v1.02, 2.5.1.1
+_FAST_BAUD, _FAST_SILENCE_S = 19_200, 0.00175  # above this rate the silence is fixed
+
+_WIDTHS = {
+    RegisterType.UINT16: 1,
+    RegisterType.INT16: 1,
+    RegisterType.UINT32: 2,
+    RegisterType.INT32: 2,
+    RegisterType.FLOAT32: 2,
+    RegisterType.FLOAT64: 4,
+}
+_SIGNED = (RegisterType.INT16, RegisterType.INT32)
+_WORDS_SWAPPED = (WordOrder.CDAB, WordOrder.DCBA)
+_BYTES_SWAPPED = (WordOrder.BADC, WordOrder.DCBA)
 
 
 class Function(IntEnum):
@@ -32,7 +49,7 @@ class Function(IntEnum):
     WRITE_MULTIPLE = 16
 
 
-ILLEGAL_ADDRESS, BUSY = 2, 6
+ILLEGAL_ADDRESS, ACKNOWLEDGE, BUSY = 2, 5, 6
 # v1.1b3, 7
 _EXCEPTIONS = {
     1: "illegal function",
@@ -111,18 +128,34 @@ def check_written(reply: bytes, request: bytes) -> None:
         raise FrameError("the reply to a write names other registers")
 
 
-def decode(registers: Sequence[int], kind: RegisterType, scale: Decimal) -> Decimal:
-    """Turn the registers of one value into a decimal; 32-bit values are high word first."""
-    data = struct.pack(f">{len(registers)}H", *registers)
+def frame_gap_s(baud: int) -> float:
+    """Tell how long the line is silent between two frames (serial line v1.02, 2.5.1.1)."""
+    if baud > _FAST_BAUD:
+        return _FAST_SILENCE_S
+    return _SILENT_CHARACTERS * _CHARACTER_BITS / baud
+
+
+def decode(
+    registers: Sequence[int], kind: RegisterType, order: WordOrder = WordOrder.ABCD
+) -> Decimal:
+    """Turn the registers of one value into a decimal, exactly.
+
+    Raises FrameError for a wrong number of registers, NotANumberError for NaN and infinity.
+    """
     if len(registers) != width(kind):
         raise FrameError(f"{kind} takes {width(kind)} registers, not {len(registers)}")
-    signed = kind in (RegisterType.INT16, RegisterType.INT32)
-    return int.from_bytes(data, "big", signed=signed) * scale
+    words = registers[::-1] if order in _WORDS_SWAPPED else registers
+    data = struct.pack(f"{'<' if order in _BYTES_SWAPPED else '>'}{len(words)}H", *words)
+    if kind is RegisterType.FLOAT32:
+        return float32(data)
+    if kind is RegisterType.FLOAT64:
+        return float64(data)
+    return Decimal(int.from_bytes(data, "big", signed=kind in _SIGNED))
 
 
 def width(kind: RegisterType) -> int:
     """Count the registers of a value."""
-    return 2 if kind in (RegisterType.UINT32, RegisterType.INT32) else 1
+    return _WIDTHS[kind]
 
 
 def _register_count(request: bytes) -> int:

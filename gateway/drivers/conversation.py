@@ -17,21 +17,28 @@ Until: TypeAlias = Callable[[bytes], int]
 class Ask:
     """Send a request and take the answer. An empty request only listens on.
 
-    The answer ends where `until` says so, after `timeout_s`, or when the line has been quiet for
-    `quiet_s` since its last byte: then the conversation gets what there was, perhaps nothing.
+    The answer ends where `until` says so, after `timeout_s`, when the line has been quiet for
+    `quiet_s` since its last byte, or when no byte has come within `begin_s`: then the conversation
+    gets what there was, perhaps nothing. With `wakes` a break goes before the request.
     """
 
     request: bytes
     until: Until
     timeout_s: float
     quiet_s: float | None = None
+    begin_s: float | None = None
+    wakes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Let the sensor work."""
+    """Let the sensor work. With `others`, other sensors of the bus may be asked meanwhile.
+
+    `Wait(0, others=True)` lets those go first whose turn has come: for use between two tries.
+    """
 
     seconds: float
+    others: bool = False
 
 
 Step: TypeAlias = Ask | Wait

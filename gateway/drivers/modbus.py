@@ -5,19 +5,25 @@ from dataclasses import dataclass
 from functools import partial
 
 from gateway.codecs import modbus_rtu
-from gateway.codecs.modbus_rtu import BUSY, ILLEGAL_ADDRESS, ExceptionReplyError
+from gateway.codecs.modbus_rtu import ACKNOWLEDGE, BUSY, ILLEGAL_ADDRESS, ExceptionReplyError
+from gateway.codecs.numbers import NotANumberError
 from gateway.codecs.sdi12 import Identity
-from gateway.drivers.conversation import Ask, Conversation
+from gateway.drivers.conversation import Ask, Conversation, Wait
 from gateway.drivers.outcome import NoReplyError, all_missing, reading, reason_for
 from gateway.errors import FrameError, GatewayError, SensorError
 from gateway.readings import Reading
-from wire.catalogue import Field, SensorModel
+from wire.catalogue import Field, Modbus, SensorModel
 from wire.errors import ConfigError
 
 TRIES = 3
 TRIES_WHEN_SILENT = 2  # so that a dead probe does not hold up the others on its bus
 REPLY_TIMEOUT_S = 1.0  # 40 registers take 0.2 s at 4800 baud; cheap probes think for as long
 QUIET_S = 0.2
+# A sensor that answers late once does so again: what it still owes comes within this time.
+OWED_TIMEOUT_S = 1.5 * REPLY_TIMEOUT_S
+BUSY_PAUSE_S = 0.2
+READ_FUNCTIONS = (modbus_rtu.Function.READ_HOLDING, modbus_rtu.Function.READ_INPUT)
+_ASK_LATER = (ACKNOWLEDGE, BUSY)
 MAX_BLOCK_REGISTERS = 40  # what cheap probes answer in one reply
 MAX_GAP_REGISTERS = 4  # reading on over a small gap is cheaper than a second request
 
@@ -26,22 +32,37 @@ MAX_GAP_REGISTERS = 4  # reading on over a small gap is cheaper than a second re
 class Block:
     """Neighbouring registers that one request reads, and the fields in them."""
 
+    function: int
     start: int
     count: int
     fields: tuple[Field, ...]
 
 
-def plan(fields: Sequence[Field], max_gap: int = MAX_GAP_REGISTERS) -> list[Block]:
-    """Group fields into blocks; registers that no field names are read over up to `max_gap`."""
+def plan(model: SensorModel, max_gap: int = MAX_GAP_REGISTERS) -> list[Block]:
+    """Group a model's fields into blocks.
+
+    Registers that no field names are read over, up to `max_gap` of them. Raises ConfigError for a
+    model of another protocol.
+    """
+    if model.modbus is None:
+        raise ConfigError("catalogue", f"{model.model} has no [modbus] table")
+    blocks: list[Block] = []
+    for function in READ_FUNCTIONS:
+        own = [one for one in model.field if (one.function or model.modbus.function) == function]
+        blocks += _blocks(function, own, max_gap)
+    return blocks
+
+
+def _blocks(function: int, fields: Sequence[Field], max_gap: int) -> list[Block]:
     blocks: list[Block] = []
     for field in sorted(fields, key=_register):
         start, end = _register(field), _register(field) + modbus_rtu.width(field.type)
         last = blocks[-1] if blocks else None
         if last is None or not _fits(last, start, end, max_gap):
-            blocks.append(Block(start, end - start, (field,)))
+            blocks.append(Block(function, start, end - start, (field,)))
         else:
             count = max(last.count, end - last.start)
-            blocks[-1] = Block(last.start, count, (*last.fields, field))
+            blocks[-1] = Block(function, last.start, count, (*last.fields, field))
     return blocks
 
 
@@ -62,12 +83,10 @@ class ModbusDriver:
 
     def __init__(self, model: SensorModel, address: str) -> None:
         """Prepare to ask; raises ConfigError when model or address cannot be used."""
-        if model.modbus is None:
-            raise ConfigError("catalogue", f"{model.model} has no [modbus] table")
+        self._blocks = plan(model)
         self._model = model
-        self._server = _server_address(address)
-        self._function = model.modbus.function
-        self._max_gap = MAX_GAP_REGISTERS
+        self._table = model.modbus or Modbus()
+        self._server = server_address(address)
         self._tries = TRIES
         self._owed: list[Ask] = []  # replies that may still come, for tries that had none in time
 
@@ -75,7 +94,7 @@ class ModbusDriver:
         """Read all fields; a request that fails costs only the fields it was for."""
         readings: list[Reading] = []
         self._owed = []
-        for block in plan(self._model.field, self._max_gap):
+        for block in list(self._blocks):
             try:
                 readings += yield from self._read_block(block)
             except NoReplyError as error:
@@ -90,13 +109,14 @@ class ModbusDriver:
 
     def _read_block(self, block: Block) -> Conversation[list[Reading]]:
         try:
-            registers = yield from self._read(block.start, block.count)
+            registers = yield from self._read(block)
         except ExceptionReplyError as error:
-            parts = plan(block.fields, max_gap=0)
+            parts = _blocks(block.function, block.fields, max_gap=0)
             if error.code != ILLEGAL_ADDRESS or len(parts) == 1:
                 raise
             # This sensor refuses to read over registers it does not have: ask around them.
-            self._max_gap = 0
+            at = self._blocks.index(block)
+            self._blocks[at : at + 1] = parts
             return (yield from self._read_parts(parts))
         return [self._reading(field, block, registers) for field in block.fields]
 
@@ -109,7 +129,7 @@ class ModbusDriver:
                 readings += _missing(part, reason_for(error))
         return readings
 
-    def _read(self, start: int, count: int) -> Conversation[list[int]]:
+    def _read(self, block: Block) -> Conversation[list[int]]:
         """Ask until an answer can be read; raises what became of the last try.
 
         A reply does not say which registers it is for, so those still owed for the last request are
@@ -117,10 +137,12 @@ class ModbusDriver:
         """
         while self._owed:
             yield self._owed.pop()
-        request = modbus_rtu.read_registers(self._server, self._function, start, count)
+        request = modbus_rtu.read_registers(self._server, block.function, block.start, block.count)
         until = partial(modbus_rtu.reply_length, request=request)
         error: GatewayError = NoReplyError()
-        for _ in range(self._tries):
+        for number in range(self._tries):
+            if number:
+                yield from _pause_after(error)
             reply = yield Ask(request, until, REPLY_TIMEOUT_S, QUIET_S)
             try:
                 if reply:
@@ -129,25 +151,37 @@ class ModbusDriver:
             except FrameError as damaged:
                 error = damaged
             except ExceptionReplyError as refused:
-                if refused.code != BUSY:
+                if refused.code not in _ASK_LATER:
                     raise
                 error = refused
                 continue
-            self._owed.append(Ask(b"", until, REPLY_TIMEOUT_S))
+            self._owed.append(Ask(b"", until, OWED_TIMEOUT_S))
         raise error
 
     def _reading(self, field: Field, block: Block, registers: Sequence[int]) -> Reading:
         first = _register(field) - block.start
         own = registers[first : first + modbus_rtu.width(field.type)]
-        value = modbus_rtu.decode(own, field.type, field.scale)
-        return reading(self._model, field.property, value)
+        try:
+            sent = modbus_rtu.decode(own, field.type, field.word_order or self._table.word_order)
+        except NotANumberError as error:
+            return Reading(field.property, None, str(error))
+        return reading(self._model, field.property, sent * field.scale + field.offset)
+
+
+def _pause_after(error: GatewayError) -> Conversation[None]:
+    """Let others go first before a sensor that kept silent, or said that it is busy, is asked."""
+    if isinstance(error, ExceptionReplyError):
+        yield Wait(BUSY_PAUSE_S, others=True)
+    elif isinstance(error, NoReplyError):
+        yield Wait(0, others=True)
 
 
 def _missing(block: Block, reason: str) -> list[Reading]:
     return [Reading(field.property, None, reason) for field in block.fields]
 
 
-def _server_address(text: str) -> int:
+def server_address(text: str) -> int:
+    """Read an address; raises ConfigError for one that cannot be."""
     low, high = modbus_rtu.MIN_ADDRESS, modbus_rtu.MAX_ADDRESS
     if not text.isdecimal() or not low <= int(text) <= high:
         raise ConfigError(

@@ -1,11 +1,12 @@
 """How an answer, or its failure, becomes readings: sentinels, and the reasons people will read."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from gateway.codecs.checksums import ChecksumError
 from gateway.errors import FrameError, GatewayError
 from gateway.readings import Reading
-from wire.catalogue import SensorModel
+from wire.catalogue import Field, SensorModel
+from wire.units import convert
 
 TIMEOUT = "timeout"
 BAD_CHECKSUM = "bad checksum"
@@ -14,6 +15,7 @@ NO_VALUE = "no value"
 ABORTED = "measurement aborted"
 NOTHING_MEASURED = "sensor offers no value"
 OTHER_MODEL = "another sensor model answers"
+OTHER_FIRMWARE = "firmware not in the catalogue"
 
 
 class NoReplyError(GatewayError):
@@ -38,3 +40,14 @@ def reading(model: SensorModel, key: str, value: Decimal) -> Reading:
 def all_missing(model: SensorModel, reason: str) -> list[Reading]:
     """Make a missing reading for every field of a polled sensor."""
     return [Reading(field.property, None, reason) for field in model.field]
+
+
+def in_unit(value: Decimal, code: str, field: Field) -> Decimal:
+    """Convert to the field's unit, to a tenth of its resolution: more digits would be invented."""
+    if code == field.unit:
+        return value
+    converted = convert(value, code, field.unit)
+    step = field.resolution / 10
+    if not step:
+        return converted
+    return (converted / step).quantize(Decimal(1), ROUND_HALF_EVEN) * step

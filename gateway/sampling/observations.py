@@ -9,9 +9,16 @@ from wire.quality import Flag
 UNREPRESENTABLE = "unrepresentable"
 
 
-def observe(datastream: str, mono_ms: int, value: Decimal | None, reason: str = "") -> Observation:
-    """Make an observation of a value, or of its absence and the reason for it."""
+def observe(
+    datastream: str,
+    mono_ms: int,
+    value: Decimal | None,
+    reason: str = "",
+    flag: Flag = Flag.PASS,
+) -> Observation:
+    """Make an observation of a value and its flag, or of its absence and the reason for it."""
     if value is not None and not representable(value):
         value, reason = None, UNREPRESENTABLE
-    flag = Flag.PASS if value is not None else Flag.MISSING
-    return Observation(datastream, mono_ms, value, flag, reason if value is None else "")
+    if value is None:
+        return Observation(datastream, mono_ms, None, Flag.MISSING, reason)
+    return Observation(datastream, mono_ms, value, flag)

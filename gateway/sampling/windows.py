@@ -1,162 +1,203 @@
-"""What one observation makes of the lines that a talker sent during its interval.
+"""What one observation makes of the samples of its interval, field by field.
 
-Talkers send a line a second; an observation needs two thirds of them (WMO-No. 8: 66 % of samples).
+A window with too few samples has no value (WMO-No. 8: 66 %, and 75 % for 10-minute wind). What a
+counter or an asked rain gauge added is kept however few the samples were, for the next reading
+makes up for one that failed; where it stands for more or less than its interval, it is suspect.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
-from typing import NamedTuple, Protocol
+from collections import Counter as Tally
+from collections import deque
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import NamedTuple
 
 from gateway.readings import Reading
+from gateway.sampling.counters import Counter, Past
+from gateway.sampling.plan import Plan, Sampled
+from gateway.sampling.statistics import CALM, Line, begin, rounded
 from wire.batch import representable
-from wire.catalogue import Field, SensorModel, Statistic
+from wire.catalogue import Field, Statistic
+from wire.quality import Flag
 
-MIN_SHARE_PERCENT = 66
-CALM = "calm"
-# A mean wind slower than this has no direction: opposite winds cancel but for rounding.
-_CALM_M_S = 1e-9
-_NORTH_DEG = 360
+_MOST_DIGITS = 15  # no instrument prints more
+_MAX_STRETCH = Decimal("1.5")  # an interval is up to half as long again when the clock is set
 
 
 class Outcome(NamedTuple):
-    """What a window says for one field."""
+    """What a window says for one field.
+
+    `past` is the reading of its counter that the next window goes on from.
+    """
 
     field: Field
     value: Decimal | None
     reason: str = ""
+    flag: Flag = Flag.PASS
+    past: Past | None = None
 
 
-def rounded(value: Decimal, resolution: Decimal) -> Decimal:
-    """Round to a whole multiple of the resolution, halves to even."""
-    if not resolution:
-        return value
-    steps = (value / resolution).quantize(Decimal(1), ROUND_HALF_EVEN)
-    return steps * resolution
+class _Sample(NamedTuple):
+    """One sample of a field: its value, or why there is none."""
+
+    mono_ms: int
+    value: Decimal | None
+    reason: str
+    line: Line
 
 
-class _Statistic(Protocol):
-    count: int
+class Span(NamedTuple):
+    """An interval on the monotonic clock; `begin_ms` is None for one that began before we did."""
 
-    def add(self, line: Mapping[str, Decimal]) -> None: ...
-
-    def value(self) -> Decimal | None: ...
-
-
-class _Fold:
-    """Statistics that fold one value after the other into what they have."""
-
-    def __init__(self, key: str, fold: Callable[[Decimal, Decimal], Decimal]) -> None:
-        self.count = 0
-        self._key = key
-        self._fold = fold
-        self._value: Decimal | None = None
-
-    def add(self, line: Mapping[str, Decimal]) -> None:
-        if (value := line.get(self._key)) is not None:
-            self.count += 1
-            self._value = value if self._value is None else self._fold(self._value, value)
-
-    def value(self) -> Decimal | None:
-        return self._value
+    begin_ms: int | None
+    end_ms: int
 
 
-class _Mean(_Fold):
-    def __init__(self, key: str, resolution: Decimal) -> None:
-        super().__init__(key, Decimal.__add__)
-        self._resolution = resolution
+class _Gathering:
+    """The samples of one field during one interval."""
 
-    def value(self) -> Decimal | None:
-        return None if self._value is None else rounded(self._value / self.count, self._resolution)
+    def __init__(self, plan: Plan, sampled: Sampled, counter: Counter | None) -> None:
+        self.sampled = sampled
+        self._plan = plan
+        self._counter = counter
+        self.folded = begin(
+            sampled.statistic, sampled.field.resolution, plan.sample_ms, plan.speed_key
+        )
+        self._reasons: Tally[str] = Tally()
+        self._tail: deque[_Sample] = deque()
+        self._covered_ms: int | None = 0
+        self._past: Past | None = None
 
-
-class _NonzeroSeconds:
-    """Counts the one-second lines above zero."""
-
-    def __init__(self, key: str) -> None:
-        self.count = 0
-        self._key = key
-        self._above = 0
-
-    def add(self, line: Mapping[str, Decimal]) -> None:
-        if (value := line.get(self._key)) is not None:
-            self.count += 1
-            self._above += value > 0
-
-    def value(self) -> Decimal:
-        return Decimal(self._above)
-
-
-class _VectorMean:
-    """Mean direction of a wind: the direction of the sum of its vectors, 0 to under 360 degrees.
-
-    u = -s sin d, v = -s cos d, mean = atan2(-u, -v) (WMO-No. 8). Lines without a speed say nothing.
-    """
-
-    def __init__(self, key: str, speed_key: str, resolution: Decimal) -> None:
-        self.count = 0
-        self._key = key
-        self._speed_key = speed_key
-        self._resolution = resolution
-        self._u = self._v = 0.0
-
-    def add(self, line: Mapping[str, Decimal]) -> None:
-        direction, speed = line.get(self._key), line.get(self._speed_key)
-        if direction is None or speed is None:
+    def add(self, line: Line, mono_ms: int) -> None:
+        """Take what a line says of this field, if anything."""
+        reading = line.get(self.sampled.key)
+        if reading is None:
             return
-        self.count += 1
-        self._u -= float(speed) * math.sin(math.radians(direction))
-        self._v -= float(speed) * math.cos(math.radians(direction))
+        sample = self._sample(reading, line, mono_ms)
+        if self.sampled.over_ms is None:
+            self._fold(sample)
+            return
+        self._tail.append(sample)
+        while self._tail[0].mono_ms <= mono_ms - self.sampled.over_ms:
+            self._tail.popleft()
 
-    def value(self) -> Decimal | None:
-        if math.hypot(self._u, self._v) <= _CALM_M_S * self.count:
-            return None
-        degrees = math.degrees(math.atan2(-self._u, -self._v)) % _NORTH_DEG
-        direction = rounded(Decimal(degrees), self._resolution)
-        return Decimal(0) if direction >= _NORTH_DEG else direction
+    def outcome(self, span: Span) -> Outcome:
+        """Say what the interval amounts to."""
+        over_ms = self.sampled.over_ms
+        if over_ms is not None:
+            # What a talker says belongs to the time before its line, what is asked to that after.
+            first_ms = span.end_ms - over_ms + (0 if self._plan.talks else 1)
+            for sample in self._tail:
+                if sample.mono_ms >= first_ms:
+                    self._fold(sample)
+        length_ms = self._plan.interval_ms
+        if span.begin_ms is not None:
+            length_ms = span.end_ms - span.begin_ms
+        expected = 1
+        if not self._plan.is_single:
+            expected = max(1, round((over_ms or length_ms) / self._plan.sample_ms))
+        return self._judged(expected, length_ms)
+
+    def _judged(self, expected: int, length_ms: int) -> Outcome:
+        field, count = self.sampled.field, self.folded.count
+        enough = count * 100 >= expected * self.sampled.min_percent
+        if count == 0 or not (enough or self.sampled.keeps_all):
+            return Outcome(field, None, self._why(expected), past=self._past)
+        value = self.folded.value()
+        if value is None:
+            is_calm = self.sampled.statistic is Statistic.VECTOR_MEAN
+            return Outcome(field, None, CALM if is_calm else _too_few(count, expected))
+        if _is_endless(value):
+            value = rounded(value, field.resolution)
+        if self._counter is not None and self.sampled.keeps_all:
+            enough = self._covers(length_ms)
+        return Outcome(field, value, "", Flag.PASS if enough else Flag.SUSPECT, self._past)
+
+    def _sample(self, reading: Reading, line: Line, mono_ms: int) -> _Sample:
+        """Make a sample of a reading; of a counter's, what was added."""
+        value, reason = reading.value, reading.reason
+        if self._counter is not None and value is not None:
+            added = self._counter.advance(value, mono_ms)
+            self._past = self._counter.past
+            value, reason = added.value, added.reason
+            if value is not None:
+                self._cover(added.elapsed_ms)
+        return _Sample(mono_ms, value, reason, line)
+
+    def _cover(self, elapsed_ms: int | None) -> None:
+        """Note for how long what was added stands; None once that is not known."""
+        known = elapsed_ms is not None and self._covered_ms is not None
+        self._covered_ms = (self._covered_ms or 0) + (elapsed_ms or 0) if known else None
+
+    def _covers(self, length_ms: int) -> bool:
+        """Tell whether what was added is of about this interval."""
+        if self._covered_ms is None:
+            return False
+        least = length_ms * self.sampled.min_percent
+        return least <= self._covered_ms * 100 and self._covered_ms <= length_ms * _MAX_STRETCH
+
+    def _fold(self, sample: _Sample) -> None:
+        if sample.value is not None:
+            self.folded.add(sample.value, sample.line, sample.mono_ms)
+        elif sample.reason == CALM and self.sampled.statistic is Statistic.VECTOR_MEAN:
+            self.folded.count += 1  # heard, and adds no vector
+        else:
+            self._reasons[sample.reason] += 1
+
+    def _why(self, expected: int) -> str:
+        """Give the commonest reason of the samples without a value, unless more never came."""
+        count = self.folded.count
+        absent = expected - count - self._reasons.total()
+        for reason, times in self._reasons.most_common(1):
+            if reason and times >= absent:
+                return reason
+        return _too_few(count, expected)
+
+
+def _is_endless(value: Decimal) -> bool:
+    """Tell of a value that unit conversion has left without end, such as knots in m/s."""
+    return not representable(value) and len(value.as_tuple().digits) > _MOST_DIGITS
+
+
+def _too_few(count: int, expected: int) -> str:
+    return f"too few samples ({count} of {expected})"
+
+
+Counters = dict[str, Counter]
+"""The counters of a sensor by the property they are counted for; they outlive windows."""
+
+
+def counters_of(plan: Plan) -> Counters:
+    """Make the counters of a sensor, which have no past yet."""
+    return {
+        one.field.property: Counter(one.field.wraps_at, one.field.max_per_s, one.field.drift)
+        for one in plan.fields
+        if one.field.cumulative
+    }
 
 
 class Window:
-    """The lines of one talking sensor during one interval."""
+    """The samples of one sensor during one interval."""
 
-    def __init__(self, model: SensorModel, interval_s: float) -> None:
-        """Open an empty window that expects a line a second."""
-        self._expected = max(1, round(interval_s))
-        self._fields = [(field, _statistic(field, model)) for field in model.field]
+    def __init__(self, plan: Plan, counters: Counters | None = None) -> None:
+        """Open an empty window; its counters go on from where they are."""
+        counters = counters_of(plan) if counters is None else counters
+        self._fields = [
+            _Gathering(plan, one, counters.get(one.field.property)) for one in plan.fields
+        ]
 
-    def add(self, readings: Sequence[Reading]) -> None:
-        """Take the readings of one line; missing ones count as not there."""
-        line = {one.key: one.value for one in readings if one.value is not None}
-        for _, statistic in self._fields:
-            statistic.add(line)
+    def add(self, readings: Sequence[Reading], mono_ms: int) -> None:
+        """Take one sample, or one line of a talker; a reading without value counts as not there."""
+        line = {one.key: one for one in readings}
+        for field in self._fields:
+            field.add(line, mono_ms)
 
-    def close(self) -> list[Outcome]:
+    def sums(self) -> Iterator[tuple[str, Decimal]]:
+        """Give what asked gauges have added up so far, by property."""
+        for field in self._fields:
+            value = field.folded.value()
+            if field.sampled.keeps_all and value is not None:
+                yield field.sampled.field.property, value
+
+    def close(self, span: Span) -> list[Outcome]:
         """Say what the interval amounts to, field by field."""
-        return [self._outcome(field, statistic) for field, statistic in self._fields]
-
-    def _outcome(self, field: Field, statistic: _Statistic) -> Outcome:
-        if statistic.count * 100 < self._expected * MIN_SHARE_PERCENT:
-            return Outcome(field, None, f"too few samples ({statistic.count} of {self._expected})")
-        value = statistic.value()
-        if value is None:
-            return Outcome(field, None, CALM)
-        # Unit conversion can leave a value without end, such as knots in m/s.
-        return Outcome(field, value if representable(value) else rounded(value, field.resolution))
-
-
-def _statistic(field: Field, model: SensorModel) -> _Statistic:
-    key = field.key or ""
-    match field.statistic:
-        case Statistic.MEAN:
-            return _Mean(key, field.resolution)
-        case Statistic.SUM:
-            return _Fold(key, Decimal.__add__)
-        case Statistic.MAX:
-            return _Fold(key, max)
-        case Statistic.LAST:
-            return _Fold(key, lambda _, newest: newest)
-        case Statistic.NONZERO_SECONDS:
-            return _NonzeroSeconds(key)
-        case Statistic.VECTOR_MEAN:
-            speed = model.field_for("wind_speed")
-            return _VectorMean(key, (speed.key or "") if speed else "", field.resolution)
+        return [field.outcome(span) for field in self._fields]

@@ -51,7 +51,7 @@ def test_what_is_wrong_is_named_with_its_line(text, message):
 
 def test_a_file_is_appended_and_sealed(config_of, hand, outbox_of, tmp_path, monkeypatch):
     monkeypatch.setattr(backfill, "CHUNK", 4)
-    monkeypatch.setattr(backfill, "BATCH_LIMIT", 8)
+    monkeypatch.setattr(backfill, "SEAL_LIMIT", 8)
     path, outbox, seen = tmp_path / "h.csv", outbox_of(hand), []
     path.write_text(HEAD + "".join(f"{n * 1000},{NAME},{n}.5,\n" for n in range(21)))
     assert backfill.backfill(config_of(), path, outbox, seen.append) == 21

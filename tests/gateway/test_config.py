@@ -45,6 +45,7 @@ protocol = "sdi12"
 SDI12 = {"protocol": "sdi12", "model": "METER TEROS 12"}
 MODBUS = {"protocol": "modbus", "model": "Renke RS-FSXCS"}
 NMEA = {"protocol": "nmea0183", "model": "NMEA 0183 weather station"}
+DAVIS = {"protocol": "davis", "model": "Davis Vantage Pro2"}
 COUNTER = {"protocol": "line", "model": "Saltation counter, ASCII"}
 
 
@@ -87,6 +88,7 @@ def test_an_address_that_cannot_be_is_refused(tmp_path, sort, sensor, told):
         (MODBUS, ('address = "1"', 'address = "01"'), "'a' and 'b' share the address '01'"),
         (COUNTER, ('address = "7"', 'address = "007"'), "'a' and 'b' share the address '007'"),
         (COUNTER, ('address = "7"', ""), "'b': sensors that share a line need an address each"),
+        (DAVIS, ("", ""), "'a' and 'b' share the address ''"),
         (NMEA, ("", ""), "NMEA 0183 does not say who talks: give each station a bus of its own"),
     ],
 )
@@ -94,6 +96,20 @@ def test_no_answer_and_no_line_may_belong_to_two_sensors(tmp_path, sort, sensors
     """It would be stored twice, under two names."""
     with pytest.raises(ConfigError, match=rf"dune\.toml: .*{told}"):
         loaded(tmp_path, **sort, sensor=sensors[0], more=second(sort, sensors[1]))
+
+
+def test_a_davis_console_takes_channels_of_a_soil_station_only(tmp_path):
+    with pytest.raises(ConfigError, match="its channel, 1 to 4"):
+        loaded(tmp_path, **DAVIS, sensor='address = "5"')
+    soil = SENSOR.format(model="Davis soil moisture station", sensor='address = "4"')
+    assert len(list(loaded(tmp_path, **DAVIS, sensor="", more=soil).sensors())) == 2
+
+
+def test_what_talks_and_what_is_asked_cannot_share_a_line(tmp_path):
+    """What must be asked would be talked over."""
+    asked = SENSOR.format(model="Vaisala WXT530", sensor='address = "0"')
+    with pytest.raises(ConfigError, match="some sensors talk by themselves"):
+        loaded(tmp_path, **COUNTER, sensor='address = "7"', more=asked)
 
 
 def test_one_talker_alone_needs_no_address(tmp_path):

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 from deploy.ports import free_port, wait_until
 from deploy.postgres_install import need
+from gateway.drivers.conversation import Wait
 
 ROOT = Path(__file__).parent.parent.parent
 READY_TIMEOUT_S = 90
@@ -121,3 +123,89 @@ def profile(request):
         need()  # says how to install it
         return ["--full"]
     return []
+
+
+class VirtualLine:
+    """A port, a clock and a line in virtual time: a byte is there when its device has sent it."""
+
+    is_open, openings, last_error = True, 1, ""
+    baud = 9600
+
+    def __init__(self, bus, now):
+        self.now = now
+        self.truth = defaultdict(list)
+        self._bus = bus
+        self._coming = []  # (instant, bytes, answer)
+        self._buffer = b""
+        self._heard_at = now
+
+    def mono_ms(self):
+        return round(self.now * 1000)
+
+    def wall_of(self, mono_ms):
+        return mono_ms
+
+    def ensure_open(self):
+        return True
+
+    def pass_s(self, seconds):
+        self._advance(self.now + seconds)
+
+    def take(self, step):
+        if isinstance(step, Wait):
+            self.pass_s(step.seconds)
+            return b""
+        if step.request:
+            self._buffer = b""
+            self._post(self._bus.receive(step.request, self.now))
+        return self._answer(step)
+
+    def _answer(self, step):
+        begun = self.now
+        while not (length := step.until(self._buffer)):
+            end = begun + step.timeout_s
+            if self._buffer and step.quiet_s is not None:
+                end = min(end, max(self._heard_at, begun) + step.quiet_s)
+            event = self._next_event()
+            self._advance(min(event, end))
+            if event > end:
+                length = len(self._buffer)
+                break
+        taken, self._buffer = self._buffer[:length], self._buffer[length:]
+        return taken
+
+    def _next_event(self):
+        wake_at = self._bus.wake_at(self.now)
+        instants = [at for at, *_ in self._coming] + ([] if wake_at is None else [wake_at])
+        return max(self.now, min(instants, default=float("inf")))
+
+    def _advance(self, until):
+        while (event := self._next_event()) <= until:
+            self.now = event
+            wake_at = self._bus.wake_at(self.now)
+            if wake_at is not None and wake_at <= self.now:
+                self._post(self._bus.wake(self.now))
+            due = [one for one in self._coming if one[0] <= self.now]
+            self._coming = [one for one in self._coming if one[0] > self.now]
+            for at, data, answer in sorted(due, key=lambda one: one[0]):
+                self._buffer += data
+                self._heard_at = at
+                if answer is not None:
+                    self._note(answer)
+        self.now = until
+
+    def _post(self, sends):
+        self._coming += [
+            (self.now + one.delay_s + len(one.data) * 10 / self.baud, one.data, one.answer)
+            for one in sends
+        ]
+
+    def _note(self, answer):
+        for key, value in answer.values.items():
+            self.truth[f"{answer.device}/{key}"].append((self.now, value))
+
+
+@pytest.fixture
+def virtual_line():
+    """Give the class: a bus of the simulator and an instant make a line."""
+    return VirtualLine

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.buses.link import BUS_BACK, BUS_UNAVAILABLE, Link
 from gateway.buses.serial_port import PortSettings, StoppedError
-from gateway.drivers.conversation import Ask, Wait
+from gateway.drivers.conversation import Ask, Wait, hold
 from gateway.errors import BusError
 
 
@@ -50,7 +50,7 @@ def test_a_conversation_is_held_over_the_port(link, place, peer):
     place(peer(lambda asked: asked + b"\n"))
     link.ensure_open()
 
-    assert link.converse(talk()) == b"a\nb\n"
+    assert hold(talk(), link.take) == b"a\nb\n"
 
 
 def test_a_port_that_stays_away_is_said_once_and_tried_with_growing_pauses(
@@ -101,7 +101,7 @@ def test_a_port_that_goes_in_a_conversation_raises_and_is_closed(link, place, pe
     device.unplug()
 
     with pytest.raises(BusError):
-        link.converse(talk())
+        hold(talk(), link.take)
 
     assert not link.is_open
 
@@ -120,4 +120,4 @@ def test_a_stop_ends_a_waiting_conversation(link, place, peer):
     link.stop.set()
 
     with pytest.raises(StoppedError):
-        link.converse(wait())
+        hold(wait(), link.take)

@@ -50,6 +50,7 @@ class Ear:
             ],
             self.link,
             clock,
+            log,
         )
 
     def hear(self, device, data):

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
+from msgspec import structs
 from pymodbus import FramerType
 from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
@@ -19,7 +20,7 @@ from gateway.codecs.modbus_rtu import ExceptionReplyError
 from gateway.drivers.conversation import Ask, hold
 from gateway.drivers.modbus import ModbusDriver
 from gateway.readings import Reading
-from wire.catalogue import bundled
+from wire.catalogue import Field, RegisterType, bundled
 
 PROBE = bundled()["RS485 soil probe ECTH (0x0000 family)"]
 MAST = bundled()["Renke RS-FSXCS"]
@@ -102,6 +103,15 @@ def port(settings):
                     registers(0x0203, 352),
                 ],
             ),
+            SimDevice(
+                3,
+                [
+                    SimData(0, values=24.5, datatype=DataType.FLOAT32),
+                    SimData(2, values=-0.1, datatype=DataType.FLOAT64),
+                    SimData(6, values=-70000, datatype=DataType.INT32),
+                    SimData(8, values=100309, datatype=DataType.UINT32),
+                ],
+            ),
         ],
     )
     opened = SerialPort(settings(wire.ours), lambda: False)
@@ -138,6 +148,25 @@ def test_a_transmitter_that_refuses_the_gaps_between_its_registers_is_read(port)
         "illuminance": Decimal(100_000),
         "rain_total": Decimal("45.1"),
         "solar_radiation": Decimal(352),
+    }
+
+
+def test_floats_and_long_integers_are_read(port):
+    kinds = {"vwc": (0, "float32"), "soil_temperature": (2, "float64")}
+    kinds |= {"soil_ec": (6, "int32"), "air_pressure": (8, "uint32")}
+    fields = [
+        Field(property=key, unit="1", resolution=Decimal(1), register=at, type=RegisterType(kind))
+        for key, (at, kind) in kinds.items()
+    ]
+    model = structs.replace(PROBE, field=fields, sentinel=[])
+
+    found = hold(ModbusDriver(model, "3").poll(), port.exchange)
+
+    assert {one.key: str(one.value) for one in found} == {
+        "vwc": "24.5",
+        "soil_temperature": "-0.1",
+        "soil_ec": "-70000",
+        "air_pressure": "100309",
     }
 
 

@@ -13,6 +13,8 @@ from gateway.config import SensorSection
 from gateway.drivers.modbus import ModbusDriver
 from gateway.drivers.sdi12 import Sdi12Driver
 from gateway.readings import Observation
+from gateway.sampling.plan import plan_of
+from gateway.sampling.sampler import Sampler
 from gateway.sampling.schedule import Schedule
 from wire.catalogue import bundled
 from wire.quality import Flag
@@ -36,11 +38,11 @@ class Bus:
         self.stop = threading.Event()
         self.link = Link(PortSettings(port, 9600), clock.mono_ms, self.stop, log)
         self.poller = Poller(sensors, self.link, clock, log, on_identified)
-        self._sensors = sensors
 
     def step(self):
-        """Give every sensor its turn."""
-        for _ in self._sensors:
+        """Do all that is due."""
+        self.poller.step()
+        while self.poller.idle_s() == 0:
             self.poller.step()
         return self.poller.take()
 
@@ -54,7 +56,8 @@ def probe(hand_clock):
             id=name, thing="dune-1", model=PROBE.model, address=address, interval_s=interval_s
         )
         schedule = Schedule(interval_s, hand_clock.mono_ms() + 1)
-        return Polled(sensor, PROBE, ModbusDriver(PROBE, address), schedule)
+        sampler = Sampler(f"dune-1/{sensor.id}", plan_of(PROBE, interval_s), hand_clock)
+        return Polled(sensor, PROBE, ModbusDriver(PROBE, address), schedule, sampler)
 
     return make
 
@@ -230,7 +233,9 @@ def test_who_answers_is_told_once(bus, peer, hand_clock, logged):
         b"1D0!": b"1+2493.4+16.1+39\r\n",
     }
     sensor = SensorSection(id="soil-10cm", thing="dune-1", model=TEROS.model, address="1")
-    one = Polled(sensor, TEROS, Sdi12Driver(TEROS, "1"), Schedule(10.0, hand_clock.mono_ms() + 1))
+    sampler = Sampler("dune-1/soil", plan_of(TEROS, sensor.interval_s), hand_clock)
+    schedule = Schedule(10.0, hand_clock.mono_ms() + 1)
+    one = Polled(sensor, TEROS, Sdi12Driver(TEROS, "1"), schedule, sampler)
     told = []
     line = bus(
         peer(lambda asked: replies.get(asked, b"")).port,
@@ -292,6 +297,7 @@ def test_a_value_that_the_wire_cannot_carry_is_missing(bus, probe, peer, hand_cl
     model = msgspec.structs.replace(PROBE, field=fields)
     one = probe()
     one.driver = ModbusDriver(model, "1")
+    one.sampler = Sampler("dune-1/probe", plan_of(model, 10.0), hand_clock)
     reply = bytes.fromhex("01 03 02 01 EF F8 58")
     line = bus(peer(lambda _: reply).port, one)
     hand_clock.pass_s(10)

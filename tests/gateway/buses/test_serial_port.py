@@ -48,7 +48,7 @@ def test_what_stands_unread_is_dropped_before_a_request(peer, opened, eventually
     device = peer(lambda asked: asked + b"\n")
     port = opened(device)
     device.say(b"stale\n")
-    eventually(lambda: port._serial.in_waiting == 6)
+    eventually(lambda: port._device.in_waiting == 6)
 
     assert port.exchange(ask(b"fresh")) == b"fresh\n"
 
@@ -193,3 +193,59 @@ def test_a_port_server_on_the_network_is_a_port_too():
         port.close()
 
     assert (got, heard) == (b"1+2.5\n", b"1D0!")
+
+
+def test_no_beginning_of_an_answer_ends_the_wait_early(peer, settings):
+    """SDI-12 v1.4, 7.2: we must know within 87 ms that a sensor does not answer."""
+    port = SerialPort(PortSettings(peer().port, 1200, slice_s=0.01), lambda: False)
+    begun = time.monotonic()
+    got = port.exchange(Ask(b"0!", line_end, timeout_s=60, begin_s=0.08))
+    port.close()
+
+    assert got == b""
+    assert 0.08 <= time.monotonic() - begun < 10
+
+
+def test_an_answer_that_has_begun_in_time_is_waited_for(peer):
+    device = peer()
+
+    def slow(_):
+        threading.Timer(0.4, device.say, (b"3\n",)).start()
+        return b"0+"
+
+    device.answer = slow
+    port = SerialPort(PortSettings(device.port, 1200, slice_s=0.01), lambda: False)
+    got = port.exchange(Ask(b"0D0!", line_end, timeout_s=60, begin_s=0.2))
+    port.close()
+
+    assert got == b"0+3\n"
+
+
+def test_a_break_goes_before_a_request_that_wakes_and_only_then(peer, capsys):
+    """A pty carries no break: what pyserial was told to do is read from its own log."""
+    device = peer(lambda asked: asked + b"\n")
+    port = SerialPort(PortSettings(f"spy://{device.port}", 1200), lambda: False)
+    port.exchange(Ask(b"0M!", line_end, 5.0, wakes=True))
+    port.exchange(Ask(b"0D0!", line_end, 5.0))
+    port.close()
+
+    lines = capsys.readouterr().err.splitlines()
+    words = [line.split(None, 1)[1] for line in lines if " BRK " in line or " TX " in line]
+    assert [" ".join(line.split()[:2]) for line in words] == [
+        "BRK active",
+        "BRK inactive",
+        "TX 0000",
+        "TX 0000",
+    ]
+
+
+def test_what_an_adapter_says_while_it_starts_is_nobodys_answer(peer):
+    device = peer(lambda asked: asked + b"\n")
+    begun = time.monotonic()
+    port = SerialPort(PortSettings(device.port, 9600, start_s=0.4), lambda: False)
+    device.say(b"SDI-12 USB adapter\n")
+    got = port.exchange(ask(b"0M!"))
+    port.close()
+
+    assert got == b"0M!\n"
+    assert time.monotonic() - begun >= 0.4

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.codecs.checksums import ChecksumError, xor_checksum
-from gateway.codecs.lines import LineFormat, LineSplitter, checked_text, from_dollar, parse_number
+from gateway.codecs.layouts import LineFormat
+from gateway.codecs.lines import LineSplitter, checked_text, from_dollar, parse_number
 from gateway.errors import FrameError
 from wire.catalogue import Line, bundled
 from wire.errors import ConfigError

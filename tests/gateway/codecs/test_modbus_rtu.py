@@ -1,3 +1,4 @@
+import struct
 from decimal import Decimal
 
 import pytest
@@ -7,8 +8,9 @@ from hypothesis import strategies as st
 from gateway.codecs import modbus_rtu
 from gateway.codecs.checksums import ChecksumError, crc16
 from gateway.codecs.modbus_rtu import ExceptionReplyError
+from gateway.codecs.numbers import NotANumberError, float32
 from gateway.errors import FrameError
-from wire.catalogue import RegisterType
+from wire.catalogue import RegisterType, WordOrder
 
 hexes = bytes.fromhex
 READ_3 = hexes("01 03 00 00 00 03 05 CB")
@@ -160,23 +162,90 @@ def test_an_exception_ends_after_five_bytes():
 
 
 @pytest.mark.parametrize(
-    ("registers", "kind", "scale", "expected"),
+    ("registers", "kind", "expected"),
     [
-        ([495], RegisterType.UINT16, "0.1", "49.5"),
-        ([0xFF9F], RegisterType.INT16, "0.1", "-9.7"),
-        ([0xFF9F], RegisterType.UINT16, "1", "65439"),
-        ([0x0001, 0x87D5], RegisterType.UINT32, "1", "100309"),
-        ([0xFFFF, 0xFFFE], RegisterType.INT32, "0.001", "-0.002"),
-        ([0xFF05], RegisterType.INT16, "0.01", "-2.51"),
+        ([495], RegisterType.UINT16, "495"),
+        ([0xFF9F], RegisterType.INT16, "-97"),
+        ([0xFF9F], RegisterType.UINT16, "65439"),
+        ([0x0001, 0x87D5], RegisterType.UINT32, "100309"),
+        ([0x0005, 0xFA00], RegisterType.UINT32, "391680"),
+        ([0xFFFF, 0xFFFE], RegisterType.INT32, "-2"),
+        ([0x41C4, 0x0000], RegisterType.FLOAT32, "24.5"),
+        ([0x4048, 0xF5C3], RegisterType.FLOAT32, "3.14"),
+        ([0x3DCC, 0xCCCD], RegisterType.FLOAT32, "0.1"),
+        ([0x0000, 0x0000], RegisterType.FLOAT32, "0"),
+        ([0x7F7F, 0xFFFF], RegisterType.FLOAT32, "3.4028235E+38"),
+        ([0x3FB9, 0x9999, 0x9999, 0x999A], RegisterType.FLOAT64, "0.1"),
     ],
 )
-def test_registers_become_exact_decimals(registers, kind, scale, expected):
-    assert modbus_rtu.decode(registers, kind, Decimal(scale)) == Decimal(expected)
+def test_registers_become_exact_decimals(registers, kind, expected):
+    assert modbus_rtu.decode(registers, kind) == Decimal(expected)
+
+
+@pytest.mark.parametrize(
+    ("order", "wire"),
+    [
+        (WordOrder.ABCD, "41 C4 00 00"),
+        (WordOrder.CDAB, "00 00 41 C4"),
+        (WordOrder.BADC, "C4 41 00 00"),
+        (WordOrder.DCBA, "00 00 C4 41"),
+    ],
+)
+def test_every_order_of_the_bytes_is_known(order, wire):
+    """24.5 as a float of 32 bits, in the four orders that are met."""
+    data = hexes(wire)
+    registers = [int.from_bytes(data[at : at + 2], "big") for at in (0, 2)]
+
+    assert modbus_rtu.decode(registers, RegisterType.FLOAT32, order) == Decimal("24.5")
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        (WordOrder.ABCD, 0x0102),
+        (WordOrder.CDAB, 0x0102),
+        (WordOrder.BADC, 0x0201),
+        (WordOrder.DCBA, 0x0201),
+    ],
+)
+def test_the_bytes_of_a_single_register_can_be_swapped_too(order, expected):
+    assert modbus_rtu.decode([0x0102], RegisterType.UINT16, order) == expected
+
+
+def test_the_words_of_64_bits_are_turned_round_as_a_whole():
+    registers = [0x999A, 0x9999, 0x9999, 0x3FB9]
+
+    assert modbus_rtu.decode(registers, RegisterType.FLOAT64, WordOrder.CDAB) == Decimal("0.1")
+
+
+@pytest.mark.parametrize("registers", [[0x7FC0, 0], [0x7F80, 0], [0xFF80, 0]])
+def test_what_is_no_number_is_no_value(registers):
+    with pytest.raises(NotANumberError, match="not a number"):
+        modbus_rtu.decode(registers, RegisterType.FLOAT32)
 
 
 def test_a_value_needs_all_of_its_registers():
     with pytest.raises(FrameError):
-        modbus_rtu.decode([1], RegisterType.UINT32, Decimal(1))
+        modbus_rtu.decode([1], RegisterType.UINT32)
+
+
+@pytest.mark.parametrize(
+    ("baud", "expected_ms"),
+    [(1200, 32.08), (4800, 8.02), (9600, 4.01), (19200, 2.005), (38400, 1.75), (115200, 1.75)],
+)
+def test_the_silence_between_frames_is_that_of_the_standard(baud, expected_ms):
+    """Serial line v1.02, 2.5.1.1: 3.5 characters of 11 bits, fixed above 19200 baud."""
+    assert modbus_rtu.frame_gap_s(baud) * 1000 == pytest.approx(expected_ms, abs=0.005)
+
+
+@given(data=st.binary(min_size=4, max_size=4))
+def test_the_decimal_of_a_float_is_that_float_and_no_longer_than_needed(data):
+    try:
+        value = float32(data)
+    except NotANumberError:
+        return
+    assert struct.pack(">f", float(value)) == data
+    assert len(value.normalize().as_tuple().digits) <= 9
 
 
 @given(

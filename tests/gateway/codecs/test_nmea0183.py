@@ -111,6 +111,99 @@ def test_kelvin_become_degrees_celsius():
     assert decode(starred(b"WIXDR,C,300.15,K,AIR")) == {"XDR.C.AIR": Decimal("27.00")}
 
 
+MDA = {
+    "MDA.pressure": "hPa",
+    "MDA.air_temperature": "Cel",
+    "MDA.water_temperature": "Cel",
+    "MDA.relative_humidity": "%",
+    "MDA.dew_point": "Cel",
+    "MDA.direction_true": "deg",
+    "MDA.direction_magnetic": "deg",
+    "MDA.speed": "m/s",
+}
+COMPOSITE = b"$WIMDA,30.2269,I,1.0236,B,17.7,C,,,43.3,,5.0,C,131.5,T,128.6,M,0.8,N,0.4,M*54"
+
+
+def test_the_published_composite_is_read_pressure_by_its_bar_and_wind_by_its_metres():
+    found = {one.key: one.value for one in nmea0183.decode(COMPOSITE, MDA)}
+
+    assert found == {
+        "MDA.pressure": Decimal("1023.6"),
+        "MDA.air_temperature": Decimal("17.7"),
+        "MDA.water_temperature": None,
+        "MDA.relative_humidity": Decimal("43.3"),
+        "MDA.dew_point": Decimal("5.0"),
+        "MDA.direction_true": Decimal("131.5"),
+        "MDA.direction_magnetic": Decimal("128.6"),
+        "MDA.speed": Decimal("0.4"),
+    }
+
+
+def test_a_composite_with_inches_and_knots_alone_is_converted():
+    line = starred(b"WIMDA,30.2269,I,,B,,C,,C,,,,C,,T,,M,10.0,N,,M")
+    found = {one.key: one for one in nmea0183.decode(line, MDA)}
+
+    assert round(found["MDA.pressure"].value, 2) == Decimal("1023.60")
+    assert round(found["MDA.speed"].value, 4) == Decimal("5.1444")
+    assert found["MDA.air_temperature"] == Reading("MDA.air_temperature", None, "no value")
+
+
+def test_a_composite_of_another_length_is_refused():
+    with pytest.raises(FrameError, match="20 fields"):
+        nmea0183.decode(starred(b"WIMDA,30.2269,I,1.0236,B"), MDA)
+
+
+def test_wind_is_also_given_by_its_reference():
+    """A station that sends both, relative and true, must not be mixed up."""
+    units = {"MWV.T.speed": "m/s", "MWV.R.angle": "deg"}
+
+    assert nmea0183.decode(b"$WIMWV,214.8,T,5.4,M,A*28", units) == [
+        Reading("MWV.T.speed", Decimal("5.4"))
+    ]
+    assert nmea0183.decode(b"$WIMWV,282,R,0.1,M,A*37", units) == [
+        Reading("MWV.R.angle", Decimal(282))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("transducer", "wanted", "expected"),
+    [
+        ("V,12.34,M,0", "mm", "12.34"),
+        ("V,1.00,I,0", "mm", "25.4"),
+        ("V,3.0,M,0", "{count}/cm2", "3.0"),
+        ("R,2.7,M,0", "mm/h", "2.7"),
+        ("R,2.7,M,0", "{count}/(cm2.h)", "2.7"),
+        ("Z,30,s,0", "s", "30"),
+        ("U,12.0,N,0", "V", "12.0"),
+        ("C,77.0,F,0", "Cel", "25"),
+        ("P,26.9,I,0", "hPa", "910.94"),
+        ("P,683.1,M,0", "hPa", "910.73"),
+        ("S,3.6,K,0", "m/s", "1"),
+        ("D,2.105,M,0", "m", "2.105"),
+        ("G,17,,0", "{count}", "17"),
+        ("I,0.25,A,0", "A", "0.25"),
+        ("F,50,H,0", "Hz", "50"),
+    ],
+)
+def test_every_transducer_is_read_in_its_units(transducer, wanted, expected):
+    key = f"XDR.{transducer[0]}.0"
+    (found,) = nmea0183.decode(starred(b"WIXDR," + transducer.encode()), {key: wanted})
+
+    assert round(found.value, 2) == round(Decimal(expected), 2)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"$WIXDR,C,31.4,C,0,H,18.2,P,0,P,895.6,H,0*75",
+        b"$WIXDR,C,31.4,C,0,H,18.2,P,0,P,895.6,H,0*61",
+    ],
+)
+def test_the_checksums_that_vaisala_prints_are_refused(line):
+    with pytest.raises(ChecksumError):
+        nmea0183.decode(line, UNITS)
+
+
 def test_a_unit_of_another_dimension_is_missing():
     found = nmea0183.decode(starred(b"WIXDR,C,20.0,C,AIR"), {"XDR.C.AIR": "hPa"})
 
@@ -120,7 +213,7 @@ def test_a_unit_of_another_dimension_is_missing():
 @pytest.mark.parametrize(
     "line",
     [
-        b"$WIMDA,30.2269,I,1.0236,B,17.7,C,,,43.3,,5.0,C,131.5,T,128.6,M,0.8,N,0.4,M*54",
+        COMPOSITE,  # nobody asked for its keys
         starred(b"PMTK001,604,3"),
         starred(b"GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,"),
     ],
@@ -173,6 +266,23 @@ def test_transducers_are_read_as_pynmea2_reads_them(temperature, humidity):
     sentence = pynmea2.XDR("WI", "XDR", fields)
 
     assert decode(str(sentence).encode()) == {"XDR.C.AIR": temperature, "XDR.H.0": humidity}
+
+
+@given(
+    pressure=st.decimals("0.5", "1.1", places=4),
+    direction=st.decimals(0, 359, places=1),
+    speed=st.decimals(0, 60, places=1),
+)
+def test_a_composite_is_read_as_pynmea2_reads_it(pressure, direction, speed):
+    fields = ("", "I", str(pressure), "B", "", "C", "", "C", "", "", "", "C",
+              str(direction), "T", "", "M", "", "N", str(speed), "M")  # fmt: skip
+    sentence = pynmea2.MDA("WI", "MDA", fields)
+    found = {one.key: one.value for one in nmea0183.decode(str(sentence).encode(), MDA)}
+    theirs = pynmea2.parse(str(sentence), check=True)
+
+    assert found["MDA.pressure"] == Decimal(theirs.b_pressure_bar) * 1000 == pressure * 1000
+    assert found["MDA.direction_true"] == Decimal(theirs.direction_true)
+    assert found["MDA.speed"] == Decimal(theirs.wind_speed_meters)
 
 
 @given(

@@ -54,17 +54,18 @@ def test_a_command_is_address_body_and_exclamation_mark(address, body, expected)
 
 
 @pytest.mark.parametrize(
-    ("reply", "concurrent", "expected"),
+    ("reply", "digits", "expected"),
     [
-        (b"00001\r\n", False, Announcement(0, 1)),
-        (b"00053\r\n", False, Announcement(5, 3)),
-        (b"00359\r\n", False, Announcement(35, 9)),
-        (b"004512\r\n", True, Announcement(45, 12)),
-        (b"000000\r\n", True, Announcement(0, 0)),
+        (b"00001\r\n", 1, Announcement(0, 1)),
+        (b"00053\r\n", 1, Announcement(5, 3)),
+        (b"00359\r\n", 1, Announcement(35, 9)),
+        (b"004512\r\n", 2, Announcement(45, 12)),
+        (b"000000\r\n", 2, Announcement(0, 0)),
+        (b"0045012\r\n", 3, Announcement(45, 12)),
     ],
 )
-def test_an_announcement_gives_seconds_and_number_of_values(reply, concurrent, expected):
-    assert sdi12.parse_announcement(reply, "0", concurrent=concurrent) == expected
+def test_an_announcement_gives_seconds_and_number_of_values(reply, digits, expected):
+    assert sdi12.parse_announcement(reply, "0", digits=digits) == expected
 
 
 @pytest.mark.parametrize(
@@ -196,6 +197,8 @@ def test_fed_byte_by_byte_a_reply_ends_with_its_line():
         b"0D0!",
         b"\x070D0!",
         b"0D0!\r\n",
+        b"\t2493.4 27.8 22\rgDb",  # METER: what a TEROS 12 says at power-up
+        b"\x00\t2493.4 27.8\rhDb",
     ],
 )
 def test_noise_other_lines_and_an_echo_before_a_reply_are_passed_over(before):
@@ -279,3 +282,46 @@ def test_a_length_is_never_past_the_buffer(data):
 )
 def test_a_whole_reply_without_a_crc_is_recognised(reply, expected):
     assert sdi12.is_without_crc(reply, "0") is expected
+
+
+@pytest.mark.parametrize(("reply", "address"), [(b"0\r\n", "0"), (b"\x07z\r\n", "z")])
+def test_an_acknowledgement_is_the_address_alone(reply, address):
+    sdi12.parse_acknowledge(reply, address)
+
+
+@pytest.mark.parametrize("reply", [b"", b"1\r\n", b"00013\r\n"])
+def test_what_is_no_acknowledgement_is_refused(reply):
+    with pytest.raises(FrameError):
+        sdi12.parse_acknowledge(reply, "0")
+
+
+WHOLE = [data + crc + b"\r\n" for data, crc in CRC_VECTORS if b"," not in data]
+
+
+@pytest.mark.parametrize("reply", WHOLE)
+def test_fed_byte_by_byte_with_noise_before_and_after_a_reply_with_crc_is_found(reply):
+    address = reply[:1].decode()
+    before, after = b"\x00\xff\x07", b"\x00junk"
+    fed = before + reply + after
+    lengths = [sdi12.reply_length(fed[:n], address) for n in range(len(fed) + 1)]
+    whole = len(before) + len(reply)
+
+    assert lengths == [0] * whole + [whole] * (len(after) + 1)
+    assert sdi12.parse_values(fed[:whole], address, crc=True) is not None
+
+
+@given(
+    reply=st.sampled_from(WHOLE),
+    at=st.integers(0, 60),
+    bit=st.integers(0, 7),
+)
+def test_a_turned_bit_never_yields_a_value(reply, at, bit):
+    at %= len(reply)
+    bent = bytearray(reply)
+    bent[at] ^= 1 << bit
+    address = reply[:1].decode()
+    try:
+        found = sdi12.parse_values(bytes(bent), address, crc=True)
+    except FrameError:
+        return
+    assert found == sdi12.parse_values(reply, address, crc=True)

@@ -1,5 +1,6 @@
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from gateway.codecs.checksums import crc16
 from gateway.codecs.modbus_rtu import width
 from gateway.drivers.modbus import MAX_BLOCK_REGISTERS, ModbusDriver, plan
 from gateway.readings import Reading
-from wire.catalogue import Field, RegisterType, bundled
+from wire.catalogue import Field, Modbus, RegisterType, WordOrder, bundled
 from wire.errors import ConfigError
 
 PROBE = bundled()["RS485 soil probe ECTH (0x0000 family)"]
@@ -43,7 +44,7 @@ def test_the_published_example_is_read_in_one_request(script):
 
 
 def test_a_weather_transmitter_takes_one_request_over_its_small_gaps():
-    blocks = plan(MAST.field)
+    blocks = plan(MAST)
 
     assert [(block.start, block.count) for block in blocks] == [(0x01F4, 16)]
 
@@ -64,7 +65,7 @@ def test_a_sentinel_misses_its_field_only(script):
     assert readings == [Reading("vwc", None, "probe fault"), *VALUES[1:]]
 
 
-@pytest.mark.parametrize("bad", [b"", REPLY[:5], REPLY[:-1] + b"\x00", sealed("01 83 06")])
+@pytest.mark.parametrize("bad", [b"", REPLY[:5], REPLY[:-1] + b"\x00"])
 def test_a_failed_request_is_repeated_twice(script, bad):
     steps = script((ASK, bad), (ASK, bad), (ASK, REPLY))
 
@@ -77,13 +78,28 @@ def test_a_failed_request_is_repeated_twice(script, bad):
         (b"", "timeout"),
         (REPLY[:-1] + b"\x00", "bad checksum"),
         (REPLY[:5], "bad frame"),
-        (sealed("01 83 06"), "exception: device busy"),
+        (sealed("02 03 06 01 EF 01 44 00 04"), "bad frame"),
     ],
 )
 def test_what_fails_thrice_is_missing_with_the_last_reason(script, bad, reason):
     steps = script((ASK, bad), (ASK, bad), (ASK, bad))
 
     assert steps.run(ModbusDriver(PROBE, "1").poll()) == missing(PROBE, reason)
+
+
+def test_a_silent_sensor_lets_others_go_first_before_it_is_asked_again(script):
+    steps = script((ASK, b""), (ASK, b""), (ASK, b""))
+    steps.run(ModbusDriver(PROBE, "1").poll())
+
+    assert steps.gave_way == 2
+
+
+@pytest.mark.parametrize("refusal", [sealed("01 83 06"), sealed("01 83 05")])
+def test_a_busy_sensor_gets_a_while_before_it_is_asked_again(script, refusal):
+    steps = script((ASK, refusal), (None, b""), (ASK, REPLY))
+
+    assert steps.run(ModbusDriver(PROBE, "1").poll()) == VALUES
+    assert steps.shared == [True]
 
 
 def test_a_refusal_is_not_repeated(script):
@@ -183,7 +199,7 @@ def test_a_model_of_another_protocol_is_a_configuration_error():
 def test_a_plan_reads_every_field_once_in_small_blocks(registers, max_gap, wide):
     kind = RegisterType.UINT32 if wide else RegisterType.UINT16
     fields = [field(register, kind) for register in registers]
-    blocks = plan(fields, max_gap)
+    blocks = plan(msgspec.structs.replace(PROBE, field=fields), max_gap)
 
     assert sorted(f.register for block in blocks for f in block.fields) == sorted(registers)
     for block in blocks:
@@ -191,3 +207,57 @@ def test_a_plan_reads_every_field_once_in_small_blocks(registers, max_gap, wide)
         assert block.count <= MAX_BLOCK_REGISTERS
         assert block.start == min(f.register for f in block.fields)
         assert block.start + block.count == max(ends)
+
+
+# ---------------------------------------------------------------- all kinds of registers
+
+
+def mixed():
+    """A model of two functions and several types."""
+    fields = [
+        Field(property="vwc", unit="%", resolution=Decimal(1), register=0),
+        Field(
+            property="soil_temperature",
+            unit="Cel",
+            resolution=Decimal(1),
+            register=1,
+            type=RegisterType.FLOAT32,
+            offset=Decimal("-273.15"),
+        ),
+        Field(
+            property="soil_ec",
+            unit="uS/cm",
+            resolution=Decimal(1),
+            register=0,
+            function=3,
+            type=RegisterType.UINT32,
+            scale=Decimal("0.5"),
+            word_order=WordOrder.CDAB,
+        ),
+    ]
+    return msgspec.structs.replace(PROBE, field=fields, modbus=Modbus(function=4), sentinel=[])
+
+
+HOLDING = (sealed("01 03 00 00 00 02"), sealed("01 03 04 00 07 00 01"))
+INPUT = sealed("01 04 00 00 00 03")
+
+
+def test_each_field_is_read_by_its_function_type_order_scale_and_offset(script):
+    steps = script(HOLDING, (INPUT, sealed("01 04 06 00 2A 43 95 00 00")))
+
+    found = {one.key: one.value for one in steps.run(ModbusDriver(mixed(), "1").poll())}
+
+    assert found == {
+        "soil_ec": Decimal("32771.5"),  # (0x0001 << 16 | 0x0007) / 2
+        "vwc": Decimal(42),
+        "soil_temperature": Decimal("24.85"),  # 298 K
+    }
+
+
+def test_what_is_no_number_misses_its_field_only(script):
+    steps = script(HOLDING, (INPUT, sealed("01 04 06 00 2A 7F C0 00 00")))
+
+    found = {one.key: one for one in steps.run(ModbusDriver(mixed(), "1").poll())}
+
+    assert found["soil_temperature"] == Reading("soil_temperature", None, "not a number")
+    assert found["vwc"].value == Decimal(42)

@@ -6,8 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.readings import Reading
-from gateway.sampling.windows import Window, rounded
+from gateway.sampling.plan import plan_of
+from gateway.sampling.statistics import rounded
+from gateway.sampling.windows import Span, Window, counters_of
 from wire.catalogue import Field, SensorModel, Statistic, bundled
+from wire.quality import Flag
 
 STATION = bundled()["NMEA 0183 weather station"]
 COUNTER = bundled()["Saltation counter, ASCII"]
@@ -22,10 +25,11 @@ def grains(count, energy="0.0"):
 
 
 def closed(model, interval_s, lines):
-    window = Window(model, interval_s)
-    for line in lines:
-        window.add(line)
-    return {one.field.property: (one.value, one.reason) for one in window.close()}
+    window = Window(plan_of(model, interval_s))
+    for second, line in enumerate(lines):
+        window.add(line, second * 1000)
+    end_ms = interval_s * 1000
+    return {one.field.property: (one.value, one.reason) for one in window.close(Span(None, end_ms))}
 
 
 def one_field(statistic, resolution="0.1"):
@@ -126,10 +130,10 @@ def test_an_empty_window_says_that_nothing_came():
     assert set(found.values()) == {(None, "too few samples (0 of 10)")}
 
 
-def test_missing_readings_are_no_samples():
+def test_a_reason_that_most_samples_have_is_told_rather_than_their_number():
     lines = [[Reading("MWV.angle", None, "status V"), Reading("MWV.speed", None, "status V")]] * 10
 
-    assert closed(STATION, 10, lines)["wind_speed"] == (None, "too few samples (0 of 10)")
+    assert closed(STATION, 10, lines)["wind_speed"] == (None, "status V")
 
 
 def test_each_field_is_counted_by_its_own_lines():
@@ -202,3 +206,158 @@ def test_a_mean_direction_is_that_of_the_summed_vectors(winds):
 def test_every_field_gets_a_value_or_a_reason(lines, interval_s):
     for value, reason in closed(COUNTER, interval_s, [grains(1)] * lines).values():
         assert (value is None) == bool(reason)
+
+
+def summed_up(plan, samples, end_ms, begin_ms=None, counters=None):
+    """Close a window over samples of (ms, value or reason) of its only key; give its outcome."""
+    window = Window(plan, counters)
+    for mono_ms, told in samples:
+        value = told if isinstance(told, Decimal) else None
+        window.add([Reading("t", value, "" if value is not None else told)], mono_ms)
+    (outcome,) = window.close(Span(begin_ms, end_ms))
+    return outcome
+
+
+def talking(statistic, **more):
+    field = Field(
+        property="wind_speed",
+        unit="m/s",
+        resolution=Decimal("0.1"),
+        key="t",
+        statistic=statistic,
+        **more,
+    )
+    return SensorModel(model="x", vendor="x", protocol="nmea0183", reference="x", field=[field])
+
+
+def seconds(values):
+    return [(at * 1000, Decimal(value)) for at, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    ("speeds", "expected"),
+    [
+        (["1", "1", "9", "1", "1", "1"], "3.7"),  # one second of 9 is no gust of 9
+        (["1", "8", "9", "10", "1", "1"], "9.0"),
+        (["2", "2", "2", "2", "8", "9"], "6.3"),
+    ],
+)
+def test_a_gust_is_the_highest_mean_of_three_seconds(speeds, expected):
+    found = summed_up(plan_of(talking(Statistic.GUST), 6), seconds(speeds), 6000)
+
+    assert found.value == Decimal(expected)
+
+
+def test_a_gust_of_four_samples_a_second_takes_twelve():
+    plan = plan_of(talking(Statistic.GUST), 6, sample_s=0.25)
+    samples = [(at * 250, Decimal(12 if 4 <= at < 16 else 0)) for at in range(24)]
+
+    assert summed_up(plan, samples, 6000).value == 12
+    samples[10] = (2500, Decimal(0))
+    assert summed_up(plan, samples, 6000).value == 11
+
+
+def test_samples_before_a_gap_are_of_no_gust_after_it():
+    samples = [(0, Decimal(9)), (1000, Decimal(9)), (5000, Decimal(9)), (9000, Decimal(9))]
+    plan = plan_of(talking(Statistic.GUST), 4)
+
+    assert summed_up(plan, [*samples[:1], *samples[2:]], 10_000, 6000).value is None
+    assert summed_up(plan, samples, 10_000, 6000).value == 9  # two of three seconds are enough
+
+
+def test_a_mean_of_the_last_minute_leaves_the_rest_alone():
+    plan = plan_of(talking(Statistic.MEAN, over_s=60), 600)
+    samples = [(at * 1000, Decimal(99 if at < 540 else 5)) for at in range(600)]
+
+    assert summed_up(plan, samples, 600_000).value == Decimal("5.0")
+
+
+def test_the_last_minute_needs_its_own_samples():
+    plan = plan_of(talking(Statistic.MEAN, over_s=60), 600)
+    samples = [(at * 1000, Decimal(5)) for at in range(570)]
+    found = summed_up(plan, samples, 600_000)
+
+    assert (found.value, found.reason) == (None, "too few samples (30 of 60)")
+
+
+@pytest.mark.parametrize(("count", "is_there"), [(450, True), (449, False)])
+def test_ten_minute_wind_needs_three_quarters(count, is_there):
+    plan = plan_of(talking(Statistic.MEAN), 600)
+
+    assert (summed_up(plan, seconds(["5"] * count), 600_000).value is not None) is is_there
+
+
+def test_an_interval_that_the_clock_cut_short_needs_only_its_own_samples():
+    """The wall clock was set on by 4 minutes: 6 minutes of grains are not thrown away."""
+    plan = plan_of(talking(Statistic.SUM), 600)
+    found = summed_up(plan, seconds(["2"] * 360), 360_000, begin_ms=0)
+
+    assert found.value == 720
+
+
+@pytest.mark.parametrize(
+    ("reasons", "expected"),
+    [
+        (["status V"] * 8 + ["no echo"] * 2, "status V"),
+        (["status V"] * 4, "too few samples (0 of 10)"),  # six lines never came
+    ],
+)
+def test_the_commonest_reason_is_told_unless_more_lines_never_came(reasons, expected):
+    samples = [(at * 1000, reason) for at, reason in enumerate(reasons)]
+
+    assert summed_up(plan_of(talking(Statistic.MEAN), 10), samples, 10_000).reason == expected
+
+
+def test_a_direction_that_is_missing_in_a_calm_was_heard_all_the_same():
+    calm = [Reading("MWV.angle", None, "calm"), Reading("MWV.speed", Decimal(0))]
+
+    assert closed(STATION, 10, [calm] * 7 + [wind("90", "2")])["wind_direction"][0] == 90
+    assert closed(STATION, 10, [calm] * 10)["wind_direction"] == (None, "calm")
+
+
+def counting(**more):
+    return talking(
+        Statistic.SUM, cumulative=True, wraps_at=Decimal(1000), max_per_s=Decimal(20), **more
+    )
+
+
+def test_a_counter_that_talks_is_summed_by_what_it_added():
+    plan = plan_of(counting(), 4)
+    found = summed_up(plan, seconds([990, 995, 3, 3, 10]), 5000, begin_ms=1000)
+
+    assert (found.value, found.flag, found.past.value) == (20, Flag.PASS, 10)
+
+
+def test_the_next_window_goes_on_from_the_last_reading_of_this_one():
+    plan = plan_of(counting(), 4)
+    counters = counters_of(plan)
+    summed_up(plan, seconds([1, 2, 3, 4]), 4000, counters=counters)
+    later = [(ms + 4000, value) for ms, value in seconds([9, 9, 9, 9])]
+
+    assert summed_up(plan, later, 8000, 4000, counters).value == 5
+
+
+def test_a_reset_costs_one_sample_and_not_the_window():
+    plan = plan_of(counting(), 5)
+    found = summed_up(plan, seconds([100, 101, 102, 2, 4, 5]), 5000, begin_ms=0)
+
+    assert (found.value, found.flag) == (5, Flag.PASS)
+
+
+def test_what_a_counter_added_over_a_gap_is_suspect_for_it_is_of_more_than_its_interval():
+    plan = plan_of(counting(), 10)
+    counters = counters_of(plan)
+    summed_up(plan, [(0, Decimal(0))], 1000, counters=counters)
+    found = summed_up(plan, [(19_000, Decimal(40))], 20_000, 10_000, counters)
+
+    assert (found.value, found.flag) == (40, Flag.SUSPECT)
+
+
+def test_a_counter_of_which_nothing_is_known_is_missing_with_the_reason():
+    plan = plan_of(counting(), 4)
+    found = summed_up(plan, seconds([7]), 4000)
+
+    assert (found.value, found.reason) == (None, "too few samples (0 of 4)")
+    assert summed_up(plan, [(0, "x"), *[(at, "timeout") for at in range(3)]], 4000).reason == (
+        "timeout"
+    )

@@ -4,9 +4,10 @@ import msgspec
 import pytest
 
 from gateway.codecs.sdi12 import Identity
-from gateway.drivers.sdi12 import Sdi12Driver, measurement
+from gateway.drivers.sdi12 import ADAPTERS, AdapterKind, Sdi12Driver
+from gateway.drivers.sdi12.measuring import measurement
 from gateway.readings import Reading
-from wire.catalogue import Field, Sdi12, bundled
+from wire.catalogue import Field, Layout, Sdi12, bundled
 from wire.errors import ConfigError
 
 TEROS = bundled()["METER TEROS 12"]
@@ -14,6 +15,7 @@ ATMOS = bundled()["METER ATMOS 41"]
 
 # SDI-12 v1.2, which knows no CRC; asked twice, as its answer has none either.
 TEROS_IS = ((b"1I!", b"112METER   TER12 400T12-00001\r\n"),) * 2
+STILL_TEROS = TEROS_IS[0]
 VENDOR_IS = ((b"0I!", b"012VENDOR  MODEL 100\r\n"),) * 2
 SILENT_I = (b"1I!", b"")
 M = (b"1M!", b"10013\r\n")
@@ -49,7 +51,7 @@ def test_a_sensor_is_identified_once_then_measured_with_its_service_request(scri
 
     assert script(*TEROS_IS, M, READY, D0).run(driver.poll()) == VALUES
     assert driver.identity == Identity("12", "METER", "TER12", "400", "T12-00001")
-    assert script(M, READY, D0).run(driver.poll()) == VALUES
+    assert script(STILL_TEROS, M, READY, D0).run(driver.poll()) == VALUES
 
 
 def test_without_waiting_time_data_are_asked_for_at_once(script):
@@ -111,7 +113,7 @@ def test_a_concurrent_measurement_waits_its_time_and_checks_the_crc(script):
     )
 
     assert numbers(steps.run(driver.poll())) == ["1.234", "-4.56", "12354"]
-    assert steps.waited == [45]
+    assert (steps.waited, steps.shared) == ([45], [True])
 
 
 def test_a_continuous_reading_needs_no_measurement(script):
@@ -126,7 +128,8 @@ def test_a_lost_or_damaged_data_reply_is_asked_for_again_not_measured_again(scri
     """Measuring again would lose the rain that the first measurement took."""
     driver = Sdi12Driver(TEROS, "1")
 
-    steps = script(*TEROS_IS, M, READY, (b"1D0!", bad), (b"1D0!", bad), D0)
+    sure = () if bad else (STILL_TEROS,)
+    steps = script(*TEROS_IS, M, READY, (b"1D0!", bad), (b"1D0!", bad), D0, *sure)
 
     assert steps.run(driver.poll()) == VALUES
 
@@ -158,7 +161,9 @@ def test_an_unanswered_measurement_is_asked_for_again(script):
     """Nobody heard the first command after a pause: a D now would bring yesterday's values."""
     driver = Sdi12Driver(TEROS, "1")
 
-    assert script(*TEROS_IS, (b"1M!", b""), M, READY, D0).run(driver.poll()) == VALUES
+    steps = script(*TEROS_IS, (b"1M!", b""), M, READY, D0, STILL_TEROS)
+
+    assert steps.run(driver.poll()) == VALUES
 
 
 def test_an_answer_of_another_sensor_is_no_announcement(script):
@@ -234,6 +239,15 @@ def test_a_sensor_that_was_silent_is_identified_anew(script):
     assert driver.identity.serial == "T12-00002"
 
 
+def test_a_sensor_that_was_swapped_without_being_missed_is_identified_anew(script):
+    driver = Sdi12Driver(TEROS, "1")
+    swapped = (b"1I!", b"112METER   TER12 400T12-00002\r\n")
+    script(*TEROS_IS, M, READY, D0).run(driver.poll())
+
+    assert script(swapped, swapped, M, READY, D0).run(driver.poll()) == VALUES
+    assert driver.identity.serial == "T12-00002"
+
+
 def test_another_model_at_the_address_is_not_read_as_this_one(script):
     driver = Sdi12Driver(TEROS, "1")
     other = (b"1I!", b"114METER   ATM41 412\r\n")
@@ -261,6 +275,7 @@ def test_an_atmos_41_is_paged_through_after_one_concurrent_measurement(script):
         (b"3D0!", b"3+26+0.034+0+0+0.93+246.3+2.65+11.0+1.18+100.83+0.900+10.8\r\n"),
         (b"3D1!", b""),
         (b"3D1!", b"3+0.2+1.7+0-0.38-0.86+2.65\r\n"),
+        ATMOS_BEGINS[0],
     )
 
     found = {one.key: one.value for one in steps.run(driver.poll())}
@@ -287,6 +302,7 @@ def test_a_late_page_is_not_taken_for_the_next_one(script):
         (b"3D0!", ATMOS_D0),
         (b"", ATMOS_D0),
         (b"3D1!", ATMOS_D1),
+        ATMOS_BEGINS[0],
     )
 
     found = {one.key: one.value for one in steps.run(Sdi12Driver(ATMOS, "3").poll())}
@@ -298,7 +314,8 @@ def test_a_late_page_is_not_taken_for_the_next_one(script):
 @pytest.mark.parametrize(("bad", "reason"), [(b"", "timeout"), (b"3+0.2+1.7x\r\n", "bad frame")])
 def test_a_page_that_cannot_be_had_costs_only_its_own_fields(script, bad, reason):
     """The rain on the first page is out of the gauge: it must not be lost with the second."""
-    steps = script(*ATMOS_BEGINS, (b"3D0!", ATMOS_D0), *((b"3D1!", bad),) * 3)
+    dead = () if bad else ((b"3I!", b""),) * 3
+    steps = script(*ATMOS_BEGINS, (b"3D0!", ATMOS_D0), *((b"3D1!", bad),) * 3, *dead)
 
     found = {one.key: one for one in steps.run(Sdi12Driver(ATMOS, "3").poll())}
 
@@ -338,7 +355,7 @@ def test_a_sensor_that_knows_no_crc_after_all_is_measured_without_from_then_on(s
     steps = script(*MODERN_IS, (b"0MC!", b"00000\r\n"), *plain)
 
     assert numbers(steps.run(driver.poll())) == MODERN_VALUES
-    assert numbers(script(*plain).run(driver.poll())) == MODERN_VALUES
+    assert numbers(script(MODERN_IS[0], *plain).run(driver.poll())) == MODERN_VALUES
 
 
 def test_a_sensor_that_takes_the_command_and_sends_no_crc_is_read_all_the_same(script):
@@ -370,14 +387,234 @@ def test_a_model_of_another_protocol_is_a_configuration_error():
         Sdi12Driver(bundled()["Renke RS-FSXCS"], "1")
 
 
-@pytest.mark.parametrize("body", ["M", "M9", "MC", "MC1", "C", "CC", "CC3", "V", "R0", "RC9"])
+@pytest.mark.parametrize("body", ["M", "M9", "MC", "MC1", "C", "CC", "CC3", "V", "R0", "RC9", "HA"])
 def test_measurement_commands_of_the_standard_are_known(body):
     found = measurement(body)
 
     assert found.body(crc=found.crc) == body
 
 
-@pytest.mark.parametrize("body", ["", "I", "M10", "HA", "D0", "m"])
+@pytest.mark.parametrize("body", ["", "I", "M10", "HB", "D0", "m"])
 def test_other_commands_are_a_configuration_error(body):
     with pytest.raises(ConfigError, match="measurement command"):
         measurement(body)
+
+
+# ---------------------------------------------------------------- who is there
+
+ATMOS_AT_1 = (b"1I!", b"114METER   ATM41 412\r\n")
+OTHER = "another sensor model answers: METER ATM41"
+
+
+def test_another_model_in_its_place_is_not_mixed_in_until_the_right_one_is_back(script):
+    driver = Sdi12Driver(TEROS, "1")
+    script(*TEROS_IS, M, READY, D0).run(driver.poll())
+
+    assert script(ATMOS_AT_1, ATMOS_AT_1).run(driver.poll()) == missing(TEROS, OTHER)
+    assert script(ATMOS_AT_1, ATMOS_AT_1).run(driver.poll()) == missing(TEROS, OTHER)
+    assert script(STILL_TEROS, M, READY, D0).run(driver.poll()) == VALUES
+
+
+@pytest.mark.parametrize(
+    "oddness",
+    [
+        ((b"1M!", b""),),  # swapped before it was told to measure
+        (M, (b"", b""), (b"1D0!", b"1\r\n"), (b"1D0!", b"1\r\n")),  # while it measured
+    ],
+)
+def test_a_sensor_that_was_swapped_during_a_poll_is_not_mixed_in(script, oddness):
+    driver = Sdi12Driver(TEROS, "1")
+    steps = script(*TEROS_IS, *oddness, M, READY, D0, ATMOS_AT_1, ATMOS_AT_1)
+
+    assert steps.run(driver.poll()) == missing(TEROS, OTHER)
+
+
+def test_once_another_model_was_there_a_damaged_identification_is_not_enough(script):
+    driver = Sdi12Driver(TEROS, "1")
+    damaged = (b"1I!", b"1?\r\n")
+    script(ATMOS_AT_1, ATMOS_AT_1).run(driver.poll())
+
+    assert script(damaged, damaged, damaged).run(driver.poll()) == missing(TEROS, OTHER)
+
+
+def test_two_identifications_that_differ_and_fit_neither_are_no_reason_to_measure(script):
+    driver = Sdi12Driver(TEROS, "1")
+    bent = (b"1I!", b"114METER   ATM40 412\r\n")
+    script(*TEROS_IS, M, READY, D0).run(driver.poll())
+
+    assert script(ATMOS_AT_1, bent).run(driver.poll()) == missing(TEROS, "bad frame")
+
+
+def test_a_bit_that_turned_in_one_identification_hinders_nothing(script):
+    driver = Sdi12Driver(TEROS, "1")
+    bent = (b"1I!", b"112METER   TER12 400T12-00011\r\n")
+    script(*TEROS_IS, M, READY, D0).run(driver.poll())
+
+    assert script(bent, STILL_TEROS, M, READY, D0).run(driver.poll()) == VALUES
+    assert driver.identity.serial == "T12-00001"
+
+
+def test_where_the_catalogue_names_no_model_the_first_one_counts(script):
+    nameless = msgspec.structs.replace(TEROS, sdi12=Sdi12(command="M"))
+    driver = Sdi12Driver(nameless, "1")
+    script(*TEROS_IS, M, READY, D0).run(driver.poll())
+
+    assert script(ATMOS_AT_1, ATMOS_AT_1).run(driver.poll()) == missing(TEROS, OTHER)
+
+
+# A sensor whose first firmware gives moisture, conductivity, temperature, and whose old one gives
+# temperature first.
+LAYERED = msgspec.structs.replace(
+    model("M", 3),
+    sdi12=Sdi12(
+        layout=[
+            Layout(firmware="6"),
+            Layout(firmware="2", positions={"soil_ec": 1, "vwc_raw": 3, "soil_temperature": 2}),
+        ]
+    ),
+)
+ANSWER = ((b"0M!", b"00003\r\n"), (b"0D0!", b"0+1+2+3\r\n"))
+
+
+def of_firmware(version):
+    return ((b"0I!", f"012STEVENSWHYDRA {version}\r\n".encode()),) * 2
+
+
+@pytest.mark.parametrize(
+    ("firmware", "expected"), [("6.1", ["1", "2", "3"]), ("2.7", ["3", "2", "1"])]
+)
+def test_the_firmware_says_in_which_order_the_values_come(script, firmware, expected):
+    driver = Sdi12Driver(LAYERED, "0")
+
+    assert numbers(script(*of_firmware(firmware), *ANSWER).run(driver.poll())) == expected
+
+
+def test_values_in_an_order_that_is_not_known_are_not_read(script):
+    driver = Sdi12Driver(LAYERED, "0")
+
+    found = script(*of_firmware("4.0")).run(driver.poll())
+
+    assert found == missing(LAYERED, "firmware not in the catalogue: 4.0")
+
+
+def test_without_an_identification_the_order_is_not_guessed(script):
+    driver = Sdi12Driver(LAYERED, "0")
+    damaged = (b"0I!", b"0?\r\n")
+
+    assert script(damaged, damaged, damaged).run(driver.poll()) == missing(LAYERED, "bad frame")
+
+
+# ---------------------------------------------------------------- several measurements
+
+TWO_SETS = msgspec.structs.replace(
+    TEROS,
+    sdi12=Sdi12(commands=["M", "M1"]),
+    field=[
+        Field(property="vwc_raw", unit="1", resolution=Decimal(1), position=1),
+        Field(property="soil_ec", unit="1", resolution=Decimal(1), position=1, command="M1"),
+    ],
+)
+SECOND = ((b"1M1!", b"10001\r\n"), (b"1D0!", b"1+39\r\n"))
+
+
+def test_a_model_of_several_measurements_takes_one_after_the_other(script):
+    driver = Sdi12Driver(TWO_SETS, "1")
+    steps = script(*TEROS_IS, M, READY, D0, *SECOND)
+
+    assert numbers(steps.run(driver.poll())) == ["2493.4", "39"]
+
+
+@pytest.mark.parametrize(
+    ("failing", "reason"),
+    [
+        ((*((b"1M1!", b""),) * 3, STILL_TEROS), "timeout"),
+        (((b"1M1!", b"10000\r\n"),) * 3, "sensor offers no value"),
+    ],
+)
+def test_a_measurement_that_fails_costs_only_its_own_fields(script, failing, reason):
+    driver = Sdi12Driver(TWO_SETS, "1")
+    steps = script(*TEROS_IS, M, READY, D0, *failing)
+
+    assert steps.run(driver.poll()) == [
+        Reading("vwc_raw", Decimal("2493.4")),
+        Reading("soil_ec", None, reason),
+    ]
+
+
+def test_a_high_volume_measurement_is_paged_beyond_ten_and_has_its_crc(script):
+    """SDI-12 v1.4, 5.1: D10 has no leading zero, and the CRC is always there."""
+    many = msgspec.structs.replace(
+        TEROS,
+        sdi12=Sdi12(command="HA"),
+        field=[Field(property="vwc_raw", unit="1", resolution=Decimal(1), position=12)],
+    )
+    pages = [b"0+1.414GtW", b"0+2.718Gbc"] * 5 + [b"0+3.14+2.718IWO"]
+    steps = script(
+        *VENDOR_IS,
+        (b"0HA!", b"0002012\r\n"),
+        (None, b""),
+        *((f"0D{n}!".encode(), page + b"\r\n") for n, page in enumerate(pages)),
+    )
+
+    assert numbers(steps.run(Sdi12Driver(many, "0").poll())) == ["2.718"]
+    assert steps.shared == [True]
+
+
+def test_a_verification_is_read_as_a_measurement(script):
+    """SDI-12 v1.4, 4.4.11.1."""
+    steps = script(*VENDOR_IS, (b"0V!", b"00011\r\n"), (b"", b"0\r\n"), (b"0D0!", b"0+1\r\n"))
+
+    assert numbers(steps.run(Sdi12Driver(model("V", 1), "0").poll())) == ["1"]
+
+
+def test_a_continuous_reading_that_there_is_not_has_no_value(script):
+    driver = Sdi12Driver(model("RC0", 1), "0")
+
+    found = script(*VENDOR_IS, (b"0RC0!", b"0AP@\r\n")).run(driver.poll())
+
+    assert found == [Reading("vwc_raw", None, "no value")]
+
+
+# ---------------------------------------------------------------- asking again
+
+
+def test_a_silent_sensor_lets_others_go_first_before_it_is_asked_again(script):
+    steps = script(SILENT_I, SILENT_I, SILENT_I)
+    steps.run(Sdi12Driver(TEROS, "1").poll())
+
+    assert steps.gave_way == 2
+
+
+def test_the_string_that_a_meter_sensor_says_at_power_up_is_passed_over(script):
+    """DDI serial of a TEROS 12, captured; it has no line end of its own."""
+    powering_up = b"\t2493.4 27.8 22\rgDb"
+    steps = script(*TEROS_IS, (b"1M!", powering_up + b"10013\r\n"), READY, D0)
+
+    assert steps.run(Sdi12Driver(TEROS, "1").poll()) == VALUES
+
+
+def test_where_the_break_is_ours_a_dead_sensor_is_asked_nine_times(script):
+    """SDI-12 v1.4, 7.2: three breaks, and after each the command three times."""
+    driver = Sdi12Driver(TEROS, "1", ADAPTERS[AdapterKind.UART])
+    steps = script(*(SILENT_I,) * 9)
+
+    assert steps.run(driver.poll()) == missing(TEROS, "timeout")
+    assert [ask.wakes for ask in steps.asks] == [True, False, False] * 3
+    # After the last stop bit 16.67 ms at least and 87 ms at most.
+    assert all(0.025 + 0.0167 < ask.begin_s < 0.025 + 0.087 for ask in steps.asks)
+
+
+def test_where_the_break_is_ours_an_answer_needs_no_second_one(script):
+    driver = Sdi12Driver(TEROS, "1", ADAPTERS[AdapterKind.UART])
+    steps = script(SILENT_I, *TEROS_IS, M, READY, D0)
+
+    assert steps.run(driver.poll()) == VALUES
+    assert [ask.wakes for ask in steps.asks] == [True, False, True, True, False, True]
+
+
+def test_an_adapter_that_wants_a_carriage_return_gets_one(script):
+    driver = Sdi12Driver(TEROS, "1", ADAPTERS[AdapterKind.LINE_CR])
+    steps = (*TEROS_IS, M, READY, D0)
+    with_cr = [(asked and asked + b"\r", reply) for asked, reply in steps]
+
+    assert script(*with_cr).run(driver.poll()) == VALUES
