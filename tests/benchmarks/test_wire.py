@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 from dataclasses import replace
 from decimal import Decimal
 
@@ -94,7 +95,8 @@ class TestCommand:
         ours_only = [f"{way}{kind}_b" for way in ("", "worst_") for kind in kinds]
         peers = [f"{peer}_{kind}{z}_b" for peer in PEERS for kind in kinds for z in ("", "_zlib")]
         assert told["name"] == "wire"
-        assert set(told["figures"]) == {*ours_only, *peers, "encode_us", "decode_us"}
+        speed = [f"{day}{way}code_us" for day in ("", "day_") for way in ("en", "de")]
+        assert set(told["figures"]) == {*ours_only, *peers, *speed}
         assert all(value > 0 for value in told["figures"].values())
 
     def test_a_figure_is_the_payload_s_bytes_by_its_readings(self, run):
@@ -268,6 +270,22 @@ class TestPayloads:
         (payload,) = ours.write(SMALL)
 
         assert dictionary.is_named_in(payload)
+
+    def test_ours_are_as_many_as_a_gateway_would_seal(self, monkeypatch):
+        monkeypatch.setattr(ours, "SEAL_LIMIT", 4)
+
+        payloads = ours.write(SMALL)
+
+        assert len(payloads) == 2
+        assert measure.came_back(ours.CODEC, payloads, SMALL)
+
+    def test_a_day_of_ours_is_one_batch(self):
+        chance = random.Random(1)
+        columns = [[f"{chance.gauss(25, 1):.2f}" for _ in range(1440)] for _ in range(20)]
+
+        (payload,) = ours.write(window_of(*[("0.01", one) for one in columns]))
+
+        assert payload.startswith(b"BZh")
 
     def test_senml_json_writes_names_times_and_units_once(self):
         (payload,) = senml_packs.write_json(SMALL)

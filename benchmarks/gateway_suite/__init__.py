@@ -1,0 +1,1 @@
+"""A gateway's week in minutes: its own drivers, pollers, sampling and outbox on simulated lines."""
