@@ -9,6 +9,11 @@ from gateway.doctor.machine import Machine
 
 # Made before this nobody's reading can be: a clock that says so has not been set.
 _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
+_REMEDIES = {
+    "assume": "compare it with a watch, in UTC",
+    "gnss": "the local page tells whether the receiver is heard and believed",
+    "rtc": "it is believed while it agrees with the real-time clock: compare it with a watch, in UTC",
+}
 _KEEPERS = ("chronyd", "systemd-timesyn", "ntpd", "openntpd")
 
 
@@ -30,9 +35,7 @@ def check_clock(
             _keeper_remedy(machine),
         )
     else:
-        yield look(
-            "clock", f"{told}; clock.trust is '{section.trust}'", "compare it with a watch, in UTC"
-        )
+        yield look("clock", f"{told}; clock.trust is '{section.trust}'", _REMEDIES[section.trust])
     yield _through_a_power_cut(machine)
 
 

@@ -15,6 +15,8 @@ AUTO, ASSUME = ClockSection(), ClockSection(trust="assume")
         (AUTO, NOW_MS, True, "fine"),
         (AUTO, NOW_MS, False, "look"),
         (ASSUME, NOW_MS, False, "look"),
+        (ClockSection(trust="gnss"), NOW_MS, False, "look"),
+        (ClockSection(trust="rtc"), NOW_MS, False, "look"),
         (AUTO, 1_600_000_000_000, True, "failed"),
         (ASSUME, 0, False, "failed"),
     ],
