@@ -12,7 +12,7 @@ _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 _REMEDIES = {
     "assume": "compare it with a watch, in UTC",
     "gnss": "the local page tells whether the receiver is heard and believed",
-    "rtc": "it is believed while it agrees with the real-time clock: compare it with a watch, in UTC",
+    "rtc": "while it agrees with the real-time clock it is believed: compare with a watch",
 }
 _KEEPERS = ("chronyd", "systemd-timesyn", "ntpd", "openntpd")
 

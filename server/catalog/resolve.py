@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from server.db.members import among
 from server.db.tables import datastream, deployment, observed_property, sensor, thing
-from server.derive.transforms import Transform
+from server.derive.series import Transform
 from server.quality.gross_range import Span, span_for
 from server.quality.sentinels import NoValue, no_values_for
 from wire.catalogue import SensorModel

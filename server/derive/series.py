@@ -1,11 +1,11 @@
 """One derived series from its source: values computed, quality inherited, gaps explained."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from server.derive.transforms import Floats, Transform
 from server.quality.flags import Int32s, is_flag
 from wire.quality import FLAG_MASK, Flag
 
@@ -13,7 +13,10 @@ SOURCE_MISSING = "source missing"
 SOURCE_FAILED = "source failed its check"
 NO_RESULT = "transform gives no number"
 
+Floats = NDArray[np.float64]
 Int64s = NDArray[np.int64]
+Transform = Callable[..., Floats]
+"""What computes a series from its sources, as arrays; see `wire.derive.transforms`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

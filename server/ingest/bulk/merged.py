@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.catalog.resolve import DerivedRef, SeriesRef
-from server.derive.series import align, derive, pick
-from server.derive.transforms import Transform
+from server.derive.series import Transform, align, derive, pick
 from server.ingest.arrays import edge_quality
 from server.ingest.bulk.names import Resolved
 from server.quality.flags import Bools, merge

@@ -156,9 +156,7 @@ class Strangers:
         needs, and is told what is wrong.
         """
         strangers = {
-            one.gateway
-            for one in works
-            if self._names.get(one.gateway) is None and is_batch(one)
+            one.gateway for one in works if self._names.get(one.gateway) is None and is_batch(one)
         }
         if not strangers:
             return

@@ -1,8 +1,8 @@
 """What a datastream's name stands for when a batch comes."""
 
 from server.catalog.resolve import load_series
-from server.derive.transforms import TRANSFORMS
 from wire.catalogue import bundled
+from wire.derive.transforms import TRANSFORMS
 
 RAW = "dune-1/soil-10cm/vwc_raw"
 VWC = "dune-1/soil-10cm/vwc"

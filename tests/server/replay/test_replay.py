@@ -10,13 +10,13 @@ from sqlalchemy import delete, update
 
 from server.db import tables as t
 from server.db.engine import writing
-from server.derive import transforms
 from server.hypertable import horizon
 from server.replay.decoding import make
 from server.replay.selection import Span, windows
 from wire import topics
 from wire.batch import MAX_COMPRESSED_BYTES, Sample, encode
 from wire.catalogue import Sentinel
+from wire.derive import transforms
 from wire.messages import ClockSource
 
 MINUTE_MS = 60_000
@@ -59,7 +59,9 @@ def test_a_new_catalogue_entry_brings_what_can_be_derived(server, station, chang
 
 def test_a_corrected_calibration_replaces_what_was_derived(server, station, changed, monkeypatch):
     """The newest value of the page changes with it; the raw counts stay as they are."""
-    monkeypatch.setitem(transforms.TRANSFORMS, "double/1", lambda raw: 2 * raw)
+    monkeypatch.setitem(
+        transforms.TRANSFORMS, "double/1", transforms.Transform(lambda raw: 2 * raw)
+    )
     server.take(station.announce(), station.batch(1, {"vwc_raw": ["2500", "2501"]}))
     (entry,) = changed({})["METER TEROS 12"].derived
     corrected = changed({"derived": [msgspec.structs.replace(entry, transform="double/1")]})

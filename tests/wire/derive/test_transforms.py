@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from server.derive.transforms import TRANSFORMS
 from wire.catalogue import bundled
+from wire.derive.transforms import TRANSFORMS
 
 
 @pytest.mark.parametrize(
