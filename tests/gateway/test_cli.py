@@ -223,7 +223,9 @@ def test_scan_that_finds_nothing_says_what_to_check(capsys):
     assert cli.main(["scan", "/dev/ttyUSB77"]) == 2
     told = capsys.readouterr().err
     assert "/dev/ttyUSB77" in told
-    assert told.splitlines()[-1].startswith("saxaul-gateway: no port could be looked at: /dev/ttyUSB77")
+    assert told.splitlines()[-1].startswith(
+        "saxaul-gateway: no port could be looked at: /dev/ttyUSB77"
+    )
 
 
 def test_no_command_is_a_usage_error(capsys):
