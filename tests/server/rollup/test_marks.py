@@ -117,6 +117,7 @@ def test_what_was_stored_before_there_were_rollups_is_marked(database_url):
         given = columns((1, START), (1, START + 1), (2, START + HOUR - 1), (1, START + HOUR), *many)
         store_for(engine).append(connection, given)
         connection.execute(text("ALTER TABLE site DROP COLUMN time_zone"))
+        connection.execute(text("ALTER TABLE gateway DROP COLUMN installation"))
         for name in ("rollup_hour", "rollup_day", "rollup_mark", "retention_horizon"):
             connection.execute(text(f"DROP TABLE {name}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
