@@ -34,7 +34,10 @@ class Field:
         self.asked: Counter[str] = Counter()
         self._seq = Counter[str]()
         self._lock = threading.Lock()
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="field")
+        # As gateways do: what is said to them while they are away waits at the broker.
+        self._client = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2, client_id="field", clean_session=False
+        )
         self._client.max_inflight_messages_set(400)
         self._client.on_message = self._on_message
         heard = threading.Event()
