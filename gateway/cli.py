@@ -15,7 +15,7 @@ import structlog
 
 from gateway import logs
 from gateway.catalogue.arguments import add_parser as add_catalogue
-from gateway.config import Config, load
+from gateway.config import Config, Fault, load, load_valid
 from gateway.errors import GatewayError
 from gateway.setup.arguments import add_parser as add_sensor
 from wire.errors import ConfigError
@@ -27,6 +27,8 @@ PROGRAM = "saxaul-gateway"
 DEFAULT_CONFIG = Path("/etc/saxaul/gateway.toml")
 CRASHED = "command_failed"
 
+SENSOR_REFUSED = "sensor_refused"
+BUS_REFUSED = "bus_refused"
 STARTING_ANEW = "outbox_damaged_starting_anew"
 # How often `run` looks whether its outbox has met damage.
 WATCH_S = 1.0
@@ -51,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return command(args)
     except (ConfigError, GatewayError) as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"{PROGRAM}: {line}", file=sys.stderr)
         return EXIT_MEND
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -197,25 +200,41 @@ def _add_scan(
 def _run(args: argparse.Namespace) -> int:
     from gateway.app import STOPPED  # noqa: PLC0415 - see the module's docstring
 
+    config, faults = load_valid(args.config)
+    _tell_refused(faults, args.config)
     # Blocked before the first thread starts, so that only the one that waits for them takes them.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
-        app = _build(args)
+        app = _build(config, args)
     except BaseException:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         raise
     stop = _stop_signal()
     while not _serve(app, stop):
         _log.error(STARTING_ANEW)  # opening the outbox again salvages it
-        app = _build(args)
+        app = _build(config, args)
     _log.info(STOPPED)
     return EXIT_OK
 
 
-def _build(args: argparse.Namespace) -> "App":
+def _tell_refused(faults: Sequence[Fault], path: Path) -> None:
+    """Say once what is not read, and why: to the journal, and to who started this by hand."""
+    for one in faults:
+        event = BUS_REFUSED if one.sensor is None else SENSOR_REFUSED
+        _log.error(event, what=one.about, file=one.source, line=one.line, reason=one.message)
+    if faults:
+        refused = "; ".join(dict.fromkeys(one.about for one in faults))
+        print(
+            f"{PROGRAM}: starts without {refused}: mend {path} and start again "
+            f"('{PROGRAM} config --check' tells when all is well)",
+            file=sys.stderr,
+        )
+
+
+def _build(config: Config, args: argparse.Namespace) -> "App":
     from gateway.app import build  # noqa: PLC0415 - see the module's docstring
 
-    return build(load(args.config), str(args.config), args.absent_ports)
+    return build(config, str(args.config), args.absent_ports)
 
 
 def _serve(app: "App", stop: threading.Event) -> bool:

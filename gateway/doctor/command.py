@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.clock import kernel_synchronised
-from gateway.config import Config, load
+from gateway.config import Config, Fault, read
 from gateway.doctor.broker import check_broker, check_ca_file
 from gateway.doctor.clock import check_clock
-from gateway.doctor.finding import Finding, Verdict, fine
+from gateway.doctor.finding import Finding, Verdict, failed, fine
 from gateway.doctor.host import check_host
 from gateway.doctor.machine import Machine
 from gateway.doctor.ports import check_ports
@@ -33,15 +33,18 @@ _MARKS = {
 
 def run(args: argparse.Namespace) -> int:
     """Check all, and say so; 1 when anything failed."""
-    findings = examine(load(args.config), str(args.config), Machine())
+    config, faults = read(args.config)
+    findings = examine(config, faults, str(args.config), Machine())
     seen = _tell_json(findings) if args.json else _tell(findings, Console(highlight=False))
     return EXIT_FAILED if Verdict.FAILED in seen else EXIT_WELL
 
 
-def examine(config: Config, source: str, machine: Machine) -> Iterator[Finding]:
-    """Look at all that the gateway stands on, the nearest first."""
+def examine(
+    config: Config, faults: Sequence[Fault], source: str, machine: Machine
+) -> Iterator[Finding]:
+    """Look at all that the gateway stands on, the nearest first; `faults` are those of `config`."""
     now_s = time.time()
-    yield fine("settings", f"{source} can be used")
+    yield from check_settings(faults, source)
     yield from check_ports(config.bus, machine)
     yield from check_host(Path(config.gateway.data_dir), machine)
     yield from check_clock(
@@ -53,6 +56,16 @@ def examine(config: Config, source: str, machine: Machine) -> Iterator[Finding]:
         password = os.environ.get(_PASSWORD_VARIABLE)
         yield from check_broker(config.uplink, config.gateway.id, password, now_s)
     yield from check_receipts(config, int(now_s * 1000))
+
+
+def check_settings(faults: Sequence[Fault], source: str) -> Iterator[Finding]:
+    """Tell what in gateway.toml cannot be used."""
+    for one in faults:
+        place = f"line {one.line} of {source}" if one.line else source
+        about = f"settings of {one.about}" if one.about else "settings"
+        yield failed(about, one.message, f"correct {place}, then start the gateway again")
+    if not faults:
+        yield fine("settings", f"{source} can be used")
 
 
 def _tell(findings: Iterable[Finding], console: Console) -> list[Verdict]:

@@ -178,7 +178,7 @@ def _replace(path: Path, text: str) -> None:
         load(fresh)
         fresh.replace(target)
     except ConfigError as error:
-        _, _, message = str(error).partition(": ")
+        _, _, message = str(error).replace(str(fresh), str(path)).partition(": ")
         raise ConfigError(
             str(path), f"not changed, for with what was found added: {message}"
         ) from None

@@ -197,6 +197,28 @@ def test_config_prints_an_example_that_config_check_accepts(tmp_path, capsys):
     assert capsys.readouterr().out == f"{path}: ok (buses: 1, sensors: 1, datastreams: 3)\n"
 
 
+def test_config_check_tells_all_faults_a_line_each(config_of, tmp_path, capsys):
+    config_of()
+    path = tmp_path / "gateway.toml"
+    text = path.read_text().replace("TEROS 12", "TEROS 120").replace('address = "1"', "")
+    path.write_text(text)
+    assert cli.main(["config", "--check", "--config", str(path)]) == 2
+    address, model = capsys.readouterr().err.splitlines()
+    assert model.startswith(f"saxaul-gateway: {path}:24: bus 'sdi', sensor 'soil-10cm': model ")
+    assert "did you mean 'METER TEROS 12'?" in model
+    assert address.startswith(f"saxaul-gateway: {path}:21: bus 'sdi', sensor 'soil-10cm': address")
+
+
+def test_run_without_any_sensor_left_exits_with_2(config_of, tmp_path, capsys):
+    config_of()
+    path = tmp_path / "gateway.toml"
+    path.write_text(path.read_text().replace("TEROS 12", "TEROS 120"))
+    assert cli.main(["run", "--config", str(path)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"saxaul-gateway: {path}:24: bus 'sdi', sensor 'soil-10cm': model ")
+    assert told.count("\n") == 1
+
+
 def test_a_bug_exits_with_1_and_its_traceback(monkeypatch, config_of, tmp_path, capsys):
     config_of()
 

@@ -77,7 +77,7 @@ def test_a_file_in_another_encoding_is_told(tmp_path):
     ],
 )
 def test_an_address_that_cannot_be_is_refused(tmp_path, sort, sensor, told):
-    with pytest.raises(ConfigError, match=rf"dune\.toml: .*{told}"):
+    with pytest.raises(ConfigError, match=rf"dune\.toml:\d+: .*{told}"):
         loaded(tmp_path, **sort, sensor=sensor)
 
 
@@ -94,7 +94,7 @@ def test_an_address_that_cannot_be_is_refused(tmp_path, sort, sensor, told):
 )
 def test_no_answer_and_no_line_may_belong_to_two_sensors(tmp_path, sort, sensors, told):
     """It would be stored twice, under two names."""
-    with pytest.raises(ConfigError, match=rf"dune\.toml: .*{told}"):
+    with pytest.raises(ConfigError, match=rf"dune\.toml:\d+: .*{told}"):
         loaded(tmp_path, **sort, sensor=sensors[0], more=second(sort, sensors[1]))
 
 
@@ -123,25 +123,35 @@ def test_one_talker_alone_needs_no_address(tmp_path):
         ('[[thing]]\nid = "dune-1"\nname = "again"', "thing 'dune-1' is there twice"),
         (BUS.format(id="one", port="/dev/ttyUSB1"), "bus 'one' is there twice"),
         (BUS.format(id="two", port="/dev/ttyUSB0"), "port '/dev/ttyUSB0' is there twice"),
-        (BUS.format(id="two", port="p").replace('"b"', '"a"'), "sensor 'dune-1/a' is there twice"),
+        (
+            BUS.format(id="two", port="p").replace('"b"', '"a"'),
+            "bus 'one', sensor 'a': sensor 'dune-1/a' is there twice",
+        ),
     ],
 )
 def test_what_is_there_twice_is_refused(tmp_path, more, told):
-    with pytest.raises(ConfigError, match=rf"dune\.toml: {told}; give each its own"):
+    with pytest.raises(ConfigError, match=rf"dune\.toml:\d+: {told}; give each its own"):
         loaded(tmp_path, **SDI12, more=more)
 
 
 @pytest.mark.parametrize(
     ("key", "told"),
     [
-        ("interval_s = inf", "interval_s: Expected `float` <= 31622400.0"),
-        (f'serial = "{"9" * 201}"', "serial: Expected `str` of length <= 200"),
+        ("interval_s = inf", "interval_s must be more than 0 and at most 31622400 s"),
+        ("interval_s = 0", "interval_s must be more than 0 and at most 31622400 s"),
+        ("sample_s = nan", "sample_s must be more than 0 and at most 31622400 s"),
     ],
 )
-def test_a_value_that_no_inventory_or_schedule_could_hold_is_refused(tmp_path, key, told):
-    """The server would refuse the whole inventory, and with it every reading."""
-    with pytest.raises(ConfigError, match=rf"dune\.toml:\d+: bus\[0\]\.sensor\[0\]\.{told}"):
+def test_an_interval_that_no_schedule_could_hold_is_refused(tmp_path, key, told):
+    with pytest.raises(ConfigError, match=rf"dune\.toml:18: bus 'one', sensor 'a': {told}"):
         loaded(tmp_path, **SDI12, sensor=f'address = "1"\n  {key}')
+
+
+def test_a_text_that_no_inventory_could_hold_is_refused(tmp_path):
+    """The server would refuse the whole inventory, and with it every reading."""
+    told = r"dune\.toml:18: bus\[0\]\.sensor\[0\]\.serial: Expected `str` of length <= 200"
+    with pytest.raises(ConfigError, match=told):
+        loaded(tmp_path, **SDI12, sensor=f'address = "1"\n  serial = "{"9" * 201}"')
 
 
 def test_a_baud_rate_of_zero_is_refused(tmp_path):

@@ -1,15 +1,19 @@
 """What a person can mend is told in one line that names the thing and the remedy: exit code 2."""
 
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from deploy.demo.plan import Layout, ServerPlan, gateway_text, scenario_text, server_text
 from deploy.demo.sites import STATIONS
-from deploy.ports import free_port
+from deploy.ports import free_port, wait_until
+from gateway.errors import StoreError
+from gateway.outbox.schema import FILE_NAME, open_readonly
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -60,6 +64,120 @@ def test_an_unknown_key_in_gateway_toml(layout):
 
     assert line.startswith(f"saxaul-gateway: {config}:{number}: unknown key 'batch_evry_s'")
     assert "did you mean 'batch_every_s'?" in line
+
+
+SCENARIO = """
+seed = 7
+origin = "2026-09-01"
+truth = "truth.jsonl"
+[[bus]]
+id = "sdi"
+protocol = "sdi12"
+link = "sdi"
+  [[bus.device]]
+  id = "dune-1/soil"
+  model = "METER TEROS 12"
+  address = "1"
+"""
+GATEWAY = """
+[gateway]
+id = "kubuqi-dune"
+site = "kubuqi-north"
+data_dir = "{folder}/data"
+[clock]
+trust = "assume"
+[uplink]
+port = {port}
+[[thing]]
+id = "dune-1"
+name = "Dune 1"
+[[bus]]
+id = "sdi"
+port = "{folder}/sdi"
+protocol = "sdi12"
+  [[bus.sensor]]
+  id = "soil"
+  thing = "dune-1"
+  model = "METER TEROS 12"
+  address = "1"
+  interval_s = 1
+  [[bus.sensor]]
+  id = "deep"
+  thing = "dune-1"
+  model = "METER TEROS 120"
+  address = "2"
+[[bus]]
+id = "gone"
+port = "{folder}/gone"
+protocol = "modbus"
+  [[bus.sensor]]
+  id = "wind"
+  thing = "dune-1"
+  model = "Renke RS-FSXCS"
+  address = "300"
+"""
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Start a program whose output goes to a file, which is given too; ended with the test."""
+    running = []
+
+    def start(*command):
+        said = tmp_path / f"{len(running)}.said"
+        with said.open("wb") as out:
+            process = subprocess.Popen(
+                program(*command), stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=ROOT
+            )
+        running.append(process)
+        return process, said
+
+    yield start
+    for process in reversed(running):
+        process.terminate()
+    for process in reversed(running):
+        process.wait(timeout=30)
+
+
+def stored_values(data_dir):
+    """Give the names of the series that the outbox has values of; they wait there for a link."""
+    try:
+        with closing(open_readonly(data_dir / FILE_NAME)) as db:
+            rows = db.execute("SELECT datastream FROM pending WHERE value IS NOT NULL")
+            return {name for (name,) in rows}
+    except (StoreError, sqlite3.Error):  # it is not there yet, or being made
+        return set()
+
+
+def test_a_valid_sensor_is_read_although_others_are_refused(tmp_path, started):
+    """A wrong line for one sensor must not cost a station its season."""
+    (tmp_path / "scenario.toml").write_text(SCENARIO)
+    config = tmp_path / "gateway.toml"
+    config.write_text(GATEWAY.format(folder=tmp_path, port=free_port()))
+    _, sim_said = started("saxaul-sim", "run", tmp_path / "scenario.toml")
+    assert wait_until(lambda: "ready" in sim_said.read_text(), 30), sim_said.read_text()
+    gateway, said = started("saxaul-gateway", "run", "--config", config)
+    read = wait_until(lambda: bool(stored_values(tmp_path / "data")), 30)
+
+    assert read, said.read_text()
+    assert {one.rsplit("/", 1)[0] for one in stored_values(tmp_path / "data")} == {"dune-1/soil"}
+    told = said.read_text()
+    lines = config.read_text().splitlines()
+    model_line = lines.index('  model = "METER TEROS 120"') + 1
+    address_line = lines.index('  address = "300"') + 1
+    refused = [line for line in told.splitlines() if " sensor_refused " in line]
+    assert gateway.poll() is None, told
+    assert [line.split(" what=")[0].split()[1:] for line in refused] == [
+        ["error", "sensor_refused"]
+    ] * 2
+    assert f"file={config} line={model_line} " in refused[0]
+    assert "did you mean 'METER TEROS 12'?" in refused[0].replace("\\'", "'")
+    assert f"file={config} line={address_line} " in refused[1]
+    assert "give a number from 1 to 247" in refused[1]
+    assert (
+        "saxaul-gateway: starts without bus 'sdi', sensor 'deep'; bus 'gone', sensor 'wind': "
+        f"mend {config} and start again"
+    ) in told
 
 
 def test_an_unknown_key_in_server_toml(layout):

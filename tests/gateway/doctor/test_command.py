@@ -52,6 +52,27 @@ def test_a_program_reads_the_same(config_of, tmp_path, broker, serial):
     assert all(one["remedy"] for one in found if one["verdict"] != "fine")
 
 
+def test_every_wrong_setting_is_a_failed_finding_and_the_rest_is_looked_at(
+    config_of, tmp_path, broker, serial
+):
+    config_of(port=broker.port, serial=serial)
+    path = tmp_path / "gateway.toml"
+    text = path.read_text().replace("METER TEROS 12", "Acme").replace("interval_s = 10", "")
+    path.write_text(text + "interval_s = 0\n[[thing]]\nid = 'dune-1'\nname = 'again'\n")
+    done = doctor(tmp_path, "--json")
+
+    found = json.loads(done.stdout)
+    wrong = [one for one in found if one["about"].startswith("settings")]
+    assert done.returncode == 1
+    assert {one["verdict"] for one in wrong} == {"failed"}
+    assert {one["about"] for one in wrong} == {
+        "settings",
+        "settings of bus 'sdi', sensor 'soil-10cm'",
+    }
+    assert all(f"of {path}, then start the gateway again" in one["remedy"] for one in wrong)
+    assert "broker's consent" in [one["about"] for one in found]
+
+
 def test_settings_that_cannot_be_read_are_told_in_one_line(tmp_path):
     done = doctor(tmp_path)
 

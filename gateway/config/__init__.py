@@ -1,0 +1,46 @@
+"""gateway.toml: one typed tree, read without touching hardware.
+
+Passwords are not written here; the environment carries them (SAXAUL_MQTT_PASSWORD).
+"""
+
+from gateway.config.faults import Fault
+from gateway.config.reading import SettingsError, catalogue_folder, load, load_valid, read
+from gateway.config.sections import (
+    BusSection,
+    CatalogueSection,
+    ClockSection,
+    Config,
+    GatewaySection,
+    OutboxSection,
+    PageSection,
+    SensorSection,
+    ThingSection,
+    UplinkSection,
+    datastream_name,
+    is_loopback,
+    lender_of,
+    place_of,
+)
+
+__all__ = [
+    "BusSection",
+    "CatalogueSection",
+    "ClockSection",
+    "Config",
+    "Fault",
+    "GatewaySection",
+    "OutboxSection",
+    "PageSection",
+    "SensorSection",
+    "SettingsError",
+    "ThingSection",
+    "UplinkSection",
+    "catalogue_folder",
+    "datastream_name",
+    "is_loopback",
+    "lender_of",
+    "load",
+    "load_valid",
+    "place_of",
+    "read",
+]

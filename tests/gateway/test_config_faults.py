@@ -1,0 +1,255 @@
+"""Every fault of gateway.toml at once, each with its line; the sensors without any are read."""
+
+import pytest
+
+from gateway.config import load, load_valid, read
+from wire.errors import ConfigError
+
+TEXT = """\
+[gateway]
+id = "kubuqi-dune"
+site = "kubuqi-north"
+[[thing]]
+id = "dune-1"
+name = "Dune 1"
+[[bus]]
+id = "sdi"
+port = "/dev/ttyUSB0"
+protocol = "sdi12"
+  [[bus.sensor]]
+  id = "soil"
+  thing = "dune-1"
+  model = "METER TEROS 12"
+  address = "1"
+  interval_s = 600
+  [[bus.sensor]]
+  id = "deep"
+  thing = "dune-1"
+  model = "METER TEROS 12"
+  address = "2"
+  [[bus.sensor]]
+  id = "mast"
+  thing = "dune-1"
+  model = "METER ATMOS 41"
+  address = "3"
+[[bus]]
+id = "rtu"
+port = "/dev/ttyUSB1"
+protocol = "modbus"
+  [[bus.sensor]]
+  id = "wind"
+  thing = "dune-1"
+  model = "Renke RS-FSXCS"
+  address = "1"
+"""
+ALL = ["soil", "deep", "mast", "wind"]
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write the file with some of its text changed; every change must hit."""
+
+    def write(*changes):
+        text = TEXT
+        for good, bad in changes:
+            assert good in text
+            text = text.replace(good, bad, 1)
+        path = tmp_path / "gateway.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def names(config):
+    return [sensor.id for _, sensor, _ in config.sensors()]
+
+
+def test_a_file_without_faults_is_read_whole(written):
+    path = written()
+
+    assert load_valid(path) == (load(path), [])
+    assert names(load(path)) == ALL
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "line", "told", "left"),
+    [
+        (
+            "Renke RS-FSXCS",
+            "Renke RS-FSXC",
+            34,
+            (
+                "model 'Renke RS-FSXC' is not in the catalogue (did you mean 'Renke RS-FSXCS'?); "
+                "'saxaul-gateway catalogue list' shows all"
+            ),
+            ["soil", "deep", "mast"],
+        ),
+        (
+            "METER ATMOS 41",
+            "Renke RS-FSXCS",
+            25,
+            (
+                "Renke RS-FSXCS speaks modbus, the bus sdi12: correct the model, or attach it to a "
+                "bus of its protocol"
+            ),
+            ["soil", "deep", "wind"],
+        ),
+        (
+            'address = "2"',
+            'address = "22"',
+            21,
+            "address '22' is no SDI-12 address: give one of 0-9, A-Z, a-z",
+            ["soil", "mast", "wind"],
+        ),
+        (
+            '  address = "2"\n',
+            "",
+            17,
+            "address '' is no SDI-12 address: give one of 0-9, A-Z, a-z",
+            ["soil", "mast", "wind"],
+        ),
+        (
+            "interval_s = 600",
+            "interval_s = -600",
+            16,
+            "interval_s must be more than 0 and at most 31622400 s (366 days), not -600",
+            ["deep", "mast", "wind"],
+        ),
+        (
+            "interval_s = 600",
+            "interval_s = 600\n  sample_s = 45",
+            17,
+            "sample_s interval_s 600 is no whole multiple of sample_s 45: choose one that is",
+            ["deep", "mast", "wind"],
+        ),
+        (
+            'thing = "dune-1"',
+            'thing = "dune-l"',
+            13,
+            "thing 'dune-l' has no [[thing]] table: add it, or name one of dune-1",
+            ["deep", "mast", "wind"],
+        ),
+    ],
+)
+def test_a_fault_of_one_sensor_is_told_and_the_others_are_read(
+    written, good, bad, line, told, left
+):
+    path = written((good, bad))
+    config, (fault,) = load_valid(path)
+
+    assert str(fault) == f"{path}:{line}: {fault.about}: {told}"
+    assert f"sensor '{next(one for one in ALL if one not in left)}'" in fault.about
+    assert names(config) == left
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert (str(caught.value), caught.value.line) == (str(fault), line)
+
+
+def test_of_two_sensors_at_one_address_none_is_read(written):
+    """Nobody can know which of them is right."""
+    config, faults = load_valid(written(('address = "2"', 'address = "1"')))
+
+    assert [one.line for one in faults] == [15, 21]
+    assert {one.message for one in faults} == {
+        "sensors 'soil' and 'deep' share the address '1'; give each its own"
+    }
+    assert names(config) == ["mast", "wind"]
+
+
+def test_of_two_sensors_of_one_name_none_is_read(written):
+    config, faults = load_valid(written(('id = "wind"', 'id = "soil"')))
+
+    assert [one.line for one in faults] == [12, 32]
+    assert names(config) == ["deep", "mast"]
+
+
+def test_a_bus_of_which_no_sensor_is_left_is_not_started(written):
+    config, _ = load_valid(written(("Renke RS-FSXCS", "Acme")))
+
+    assert [bus.id for bus in config.bus] == ["sdi"]
+
+
+def test_a_fault_of_a_bus_keeps_no_other_bus_from_being_read(written):
+    changed = ('protocol = "modbus"', 'protocol = "modbus"\nadapter = "uart"')
+    config, (fault,) = load_valid(written(changed))
+
+    assert (fault.about, fault.line, fault.sensor) == ("bus 'rtu'", 31, None)
+    assert names(config) == ["soil", "deep", "mast"]
+
+
+def test_who_borrows_from_a_refused_sensor_is_read_all_the_same(written):
+    """Its raw distance is worth having; only the correction is missing."""
+    borrowing = '"Campbell SR50A"\n  temperature_from = "mast"'
+    unknown = ("METER ATMOS 41", "METER ATMOS 411")
+    config, (fault,) = load_valid(written(('"METER TEROS 12"', borrowing), unknown))
+
+    assert fault.about == "bus 'sdi', sensor 'mast'"
+    assert names(config) == ["soil", "deep", "wind"]
+
+
+def test_all_faults_are_told_at_once_in_the_order_of_the_file(written):
+    path = written(
+        ('address = "2"', 'address = "22"'),
+        ("Renke RS-FSXCS", "Acme"),
+        ("interval_s = 600", "interval_s = 0"),
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+
+    told = str(caught.value).splitlines()
+    assert [one.partition(": ")[0] for one in told] == [f"{path}:{line}" for line in (16, 21, 34)]
+
+
+def test_all_unknown_keys_are_told_at_once(written):
+    path = written(('site = "', 'sitt = "'), ("interval_s", "intervall_s"))
+    with pytest.raises(ConfigError) as caught:
+        load_valid(path)
+
+    told = str(caught.value).splitlines()
+    assert any(one.startswith(f"{path}:3: unknown key 'sitt'") for one in told)
+    assert any(one.startswith(f"{path}:16: unknown key 'intervall_s'") for one in told)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "line", "told"),
+    [
+        (
+            "[[thing]]",
+            '[uplink]\nhost = "broker.example"\n[[thing]]',
+            5,
+            "uplink.host 'broker.example' is not on this machine: set uplink.tls = true",
+        ),
+        (
+            "[[thing]]",
+            '[clock]\ntrust = "gnss"\n[[thing]]',
+            5,
+            "clock.trust is 'gnss' and no bus has protocol",
+        ),
+        ('id = "rtu"', 'id = "sdi"', 28, "bus 'sdi' is there twice; give each its own"),
+        ("ttyUSB1", "ttyUSB0", 29, "port '/dev/ttyUSB0' is there twice; give each its own"),
+        (
+            "[[bus]]",
+            '[[thing]]\nid = "dune-1"\nname = "again"\n[[bus]]',
+            8,
+            "thing 'dune-1' is there twice; give each its own",
+        ),
+    ],
+)
+def test_a_fault_of_the_whole_file_refuses_everything(written, good, bad, line, told):
+    path = written((good, bad))
+    with pytest.raises(ConfigError) as caught:
+        load_valid(path)
+
+    assert str(caught.value).startswith(f"{path}:{line}: {told}")
+
+
+def test_nothing_to_read_is_refused_with_every_reason(written):
+    """But what looks into it further can: the doctor."""
+    path = written(*[('thing = "dune-1"', 'thing = "x"')] * 4)
+    with pytest.raises(ConfigError) as caught:
+        load_valid(path)
+
+    assert str(caught.value).count("thing 'x' has no [[thing]] table") == 4
+    config, faults = read(path)
+    assert (config.bus, len(faults)) == ([], 4)
