@@ -164,10 +164,14 @@ class Step:
 class App:
     """A gateway that can be started once and stopped once."""
 
-    def __init__(self, config: Config, password: str | None) -> None:
-        """Take the data folder and open the outbox; raises StoreError. No port is touched yet."""
+    def __init__(self, config: Config, password: str | None, refused: Sequence[str] = ()) -> None:
+        """Take the data folder and open the outbox; raises StoreError. No port is touched yet.
+
+        `refused` says what of the settings cannot be used, for the technician's page.
+        """
         data_dir = Path(config.gateway.data_dir)
         self._config = config
+        self._refused = refused
         self._steps: list[Step] = []
         self._page: PageServer | None = None
         lock = DataDirLock(data_dir)
@@ -218,6 +222,7 @@ class App:
             uplink=self._uplink,
             visits=visits,
             buses=lambda: [bus.health() for bus in self._buses],
+            refused=self._refused,
         )
         page = self._config.page
         pin = "" if is_loopback(page.host) else os.environ.get(PIN_VARIABLE, "")
@@ -310,7 +315,12 @@ def loans(config: Config) -> list[Loan]:
     ]
 
 
-def build(config: Config, source: str, absent_ports: AbsentPorts = "exit") -> App:
+def build(
+    config: Config,
+    source: str,
+    absent_ports: AbsentPorts = "exit",
+    refused: Sequence[str] = (),
+) -> App:
     """Check what a person can mend, then build.
 
     Raises ConfigError, BusError for a serial port that is not there (unless told to "retry" until
@@ -322,7 +332,7 @@ def build(config: Config, source: str, absent_ports: AbsentPorts = "exit") -> Ap
     if absent_ports == "exit":
         check_ports(config.bus, source)
     _check_page(config.page, source)
-    return App(config, os.environ.get(PASSWORD_VARIABLE))
+    return App(config, os.environ.get(PASSWORD_VARIABLE), refused)
 
 
 def _check_page(page: PageSection, source: str) -> None:

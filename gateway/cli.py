@@ -205,14 +205,14 @@ def _run(args: argparse.Namespace) -> int:
     # Blocked before the first thread starts, so that only the one that waits for them takes them.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
-        app = _build(config, args)
+        app = _build(config, faults, args)
     except BaseException:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         raise
     stop = _stop_signal()
     while not _serve(app, stop):
         _log.error(STARTING_ANEW)  # opening the outbox again salvages it
-        app = _build(config, args)
+        app = _build(config, faults, args)
     _log.info(STOPPED)
     return EXIT_OK
 
@@ -231,10 +231,11 @@ def _tell_refused(faults: Sequence[Fault], path: Path) -> None:
         )
 
 
-def _build(config: Config, args: argparse.Namespace) -> "App":
+def _build(config: Config, faults: Sequence[Fault], args: argparse.Namespace) -> "App":
     from gateway.app import build  # noqa: PLC0415 - see the module's docstring
 
-    return build(config, str(args.config), args.absent_ports)
+    refused = [str(one) for one in faults]
+    return build(config, str(args.config), args.absent_ports, refused)
 
 
 def _serve(app: "App", stop: threading.Event) -> bool:

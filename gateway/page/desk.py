@@ -49,6 +49,7 @@ class Parts:
     uplink: Uplink
     visits: Visits
     buses: Callable[[], Sequence[BusHealth]]
+    refused: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,7 @@ class Desk:
         return walk(
             Facts(
                 sensors=seen,
+                refused=parts.refused,
                 clock=parts.clock.source(),
                 positions={one.id: one.lat is not None for one in self._stations()},
                 photos=len(parts.visits.new_photos()),

@@ -22,7 +22,7 @@ class Facts:
     `positions` says by thing whether its place is known, `photos` counts those attached on this
     visit, `outbox_fault` is why the outbox failed its self-test (empty: it did not), `stored_ms`
     the newest instant (wall clock, ms) at which the server confirmed a batch, `began_ms` when this
-    visit began.
+    visit began, `refused` what of gateway.toml cannot be used.
     """
 
     sensors: Sequence[Sensor]
@@ -35,6 +35,7 @@ class Facts:
     began_ms: int
     is_connected: bool
     broker: str
+    refused: Sequence[str] = ()
 
 
 def walk(facts: Facts) -> list[Finding]:
@@ -48,6 +49,7 @@ def may_leave(steps: Sequence[Finding]) -> bool:
 
 
 def _steps(facts: Facts) -> Iterator[Finding]:
+    yield from _settings(facts.refused)
     yield _answering(facts.sensors)
     yield _plausible(facts.sensors)
     yield _clock(facts.clock)
@@ -55,6 +57,11 @@ def _steps(facts: Facts) -> Iterator[Finding]:
     yield _photo(facts.photos)
     yield _outbox(facts.outbox_fault)
     yield _stored(facts)
+
+
+def _settings(refused: Sequence[str]) -> Iterator[Finding]:
+    if refused:
+        yield failed("settings", "; ".join(refused), "mend gateway.toml, then restart the gateway")
 
 
 def _answering(sensors: Sequence[Sensor]) -> Finding:

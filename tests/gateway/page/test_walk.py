@@ -64,6 +64,7 @@ def test_when_all_is_ready_the_card_is_green():
         ({"sensors": with_values(replace(VALUE, state=State.STALE))}, "sensors", "silent"),
         ({"sensors": with_values(replace(VALUE, state=State.WAITING))}, "sensors", "not asked yet"),
         ({"sensors": with_values(replace(VALUE, state=State.ODD))}, "values", "2400"),
+        ({"refused": ["gateway.toml:9: no such model"]}, "settings", "no such model"),
         ({"clock": ClockSource.UNKNOWN}, "clock", "nothing vouches"),
         ({"positions": {"dune-1": True, "dune-2": False}}, "position", "dune-2"),
         ({"photos": 0}, "photo", "none"),
