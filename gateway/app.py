@@ -48,6 +48,7 @@ STOP_FAILED = "stop_step_failed"
 APPEND_FAILED = "append_failed"
 APPEND_RECOVERED = "append_recovered"
 DROPPED = "observations_dropped"
+PAGE_UNAVAILABLE = "page_unavailable"
 NOTE_FAILED = "identity_not_kept"
 MEMO_UNREADABLE = "memo_unreadable"
 
@@ -207,8 +208,16 @@ class App:
             BusRunner(bus, clock, lending, self._identified, memos, models) for bus in config.bus
         ]
         if config.page.listen:
+            self._offer_page(clock, board, visits)
+
+    def _offer_page(self, clock: Clock, board: Board, visits: Visits) -> None:
+        """Open the page if its address can be had: no reading waits for it."""
+        try:
             self._page = self._open_page(clock, board, visits)
-            self._steps.append(Step("page", self._page.close, 0.6))
+        except BusError as error:
+            _log.error(PAGE_UNAVAILABLE, reason=str(error))
+            return
+        self._steps.append(Step("page", self._page.close, 0.6))
 
     def _open_page(self, clock: Clock, board: Board, visits: Visits) -> "PageServer":
         from gateway.page.desk import Desk, Parts  # noqa: PLC0415 - memory, where there is no page

@@ -89,6 +89,13 @@ class OutboxSection(_Section, frozen=True, kw_only=True):
     max_mb: Annotated[float, msgspec.Meta(ge=1, le=10_000_000)] = 2000.0
 
 
+# An address and a port up to 65535, or nothing.
+_PORT = (
+    r"([0-9]|[1-9][0-9]{1,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+)
+_LISTEN = rf"^(|(\[[0-9a-fA-F:]+\]|[0-9.]+):{_PORT})\Z"
+
+
 class PageSection(_Section, frozen=True, kw_only=True):
     """The technician's page: `listen` is an address and a port; empty: no page.
 
@@ -96,7 +103,7 @@ class PageSection(_Section, frozen=True, kw_only=True):
     own wireless network, a PIN is asked for: set SAXAUL_PAGE_PIN to 4 to 12 digits.
     """
 
-    listen: Annotated[str, msgspec.Meta(pattern=r"^(|(\[[0-9a-fA-F:]+\]|[0-9.]+):\d{1,5})\Z")] = ""
+    listen: Annotated[str, msgspec.Meta(pattern=_LISTEN)] = ""
 
     @property
     def host(self) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.config import Config
 from gateway.doctor.finding import Finding, failed, fine, look
-from gateway.doctor.standing import read_standing
+from gateway.doctor.standing import Standing, read_standing
 from gateway.errors import StoreError
 from gateway.outbox.lock import DataDirLock
 from gateway.outbox.schema import FILE_NAME
@@ -29,7 +29,7 @@ def check_receipts(config: Config, now_ms: int) -> Iterator[Finding]:
     except StoreError as error:
         yield failed("outbox", str(error), "restart the gateway; see 'the outbox is damaged'")
         return
-    yield _confirmed(config, now_ms, now.unconfirmed, now.oldest_ms, now.stored_at_ms)
+    yield _confirmed(config, now_ms, now)
     yield from _gone(now.refused, now.lost, now.dropped)
 
 
@@ -41,12 +41,14 @@ def _running(data_dir: Path) -> Finding:
     return look("gateway", "it is not running", "sudo systemctl start saxaul-gateway")
 
 
-def _confirmed(
-    config: Config, now_ms: int, waiting: int, oldest_ms: int | None, newest_ms: int | None
-) -> Finding:
+def _confirmed(config: Config, now_ms: int, now: Standing) -> Finding:
     uplink = config.uplink
+    newest_ms, oldest_ms = now.stored_at_ms, now.oldest_ms
     since = "never" if newest_ms is None else f"last at {_utc(newest_ms)}"
-    told = f"{waiting} batches wait for the server, which has confirmed {since}"
+    told = (
+        f"{now.unconfirmed} batches and {now.pending} readings more wait for the server, which has "
+        f"confirmed {since}"
+    )
     patience_s = max(_LEAST_PATIENCE_S, _PATIENCE * uplink.batch_every_s)
     late = oldest_ms is not None and now_ms - oldest_ms > patience_s * 1000
     if late and uplink.send_between:

@@ -13,13 +13,14 @@ class Standing:
     """How far the server is behind, in batches; instants in ms since the Unix epoch.
 
     `oldest_ms` is when the oldest unconfirmed batch was sealed, `stored_at_ms` when the server last
-    confirmed one; `lost` and `dropped` count observations.
+    confirmed one; `pending` (not in a batch yet), `lost` and `dropped` count observations.
     """
 
     unconfirmed: int
     refused: int
     oldest_ms: int | None
     stored_at_ms: int | None
+    pending: int
     lost: int
     dropped: int
 
@@ -42,6 +43,7 @@ def read_standing(data_dir: Path) -> Standing:
             refused,
             oldest_ms,
             stored_at_ms,
+            pending=db.execute("SELECT count(*) FROM pending").fetchone()[0],
             lost=read_lost(db).observations,
             dropped=read_dropped(db),
         )

@@ -175,6 +175,7 @@ class Desk:
                 photos=len(parts.visits.new_photos()),
                 outbox_fault=self._self_test(now_ms),
                 unconfirmed=standing.unconfirmed,
+                pending=standing.pending,
                 stored_ms=standing.stored_at_ms,
                 began_ms=now_ms - int(recent_s * 1000),
                 is_connected=parts.uplink.is_connected,

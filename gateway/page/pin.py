@@ -37,7 +37,9 @@ class Door:
     def knows(self, token: str) -> bool:
         """Tell whether a token was given out by `enter`."""
         with self._lock:
-            return self.is_open or any(hmac.compare_digest(token, one) for one in self._tokens)
+            return self.is_open or any(
+                hmac.compare_digest(token.encode(), one.encode()) for one in self._tokens
+            )
 
     def wait_s(self) -> float:
         """Tell how long no PIN is looked at, after too many wrong ones."""

@@ -8,6 +8,7 @@ from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from ipaddress import ip_address
+from socketserver import TCPServer
 from threading import BoundedSemaphore, Thread
 from typing import Annotated, Any
 
@@ -25,6 +26,8 @@ PAGE_FAILED = "page_request_failed"
 
 _MAX_BODY_BYTES = 64_000
 _REQUEST_TIMEOUT_S = 20.0
+_IP_FREEBIND = 15  # linux/in.h
+_MAX_DISCARDED_BYTES = 32_000_000
 _MAX_AT_ONCE = 16
 _STOP_LOOK_S = 0.2
 _COOKIE = "saxaul-page"
@@ -108,6 +111,13 @@ class _Server(ThreadingHTTPServer):
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        """Take the address also while its network is not up yet, and ask no name server for it."""
+        if self.address_family == socket.AF_INET and hasattr(socket, "SOL_IP"):
+            self.socket.setsockopt(socket.SOL_IP, _IP_FREEBIND, 1)
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Take a request in a thread of its own, unless too many are being answered."""
@@ -229,12 +239,19 @@ class _Handler(BaseHTTPRequestHandler):
         if not told.isdecimal():
             raise _Refused(HTTPStatus.LENGTH_REQUIRED, "say how long it is")
         if int(told) > most:
-            self.close_connection = True
+            self._discard(int(told))
             raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"that is over {most // 1000:,} kB")
         body = self.rfile.read(int(told))
         if len(body) < int(told):
             raise _Refused(HTTPStatus.BAD_REQUEST, "it was cut short")
         return body
+
+    def _discard(self, length: int) -> None:
+        """Take in what is refused, up to a bound: who is cut off while sending hears no answer."""
+        left = min(length, _MAX_DISCARDED_BYTES)
+        while left > 0 and (part := self.rfile.read(min(left, _MAX_BODY_BYTES))):
+            left -= len(part)
+        self.close_connection = True
 
     def _tell(self, status: HTTPStatus, answer: object) -> None:
         self._send(status, "application/json", msgspec.json.encode(answer))

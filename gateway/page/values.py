@@ -79,6 +79,16 @@ class Sensor:
         """List the values that the instrument cannot have measured."""
         return [one for one in self.values if one.state is State.ODD]
 
+    def ailing(self) -> list[Value]:
+        """List the values that do not come, of a sensor that answers."""
+        return [
+            one
+            for one in self.values
+            if self.answers
+            and one.reason not in _ANSWERS
+            and one.state in {State.MISSING, State.STALE}
+        ]
+
     def reason(self) -> str:
         """Say why it does not answer; empty where it has not been asked yet."""
         return next((one.reason for one in self.values if one.reason), "")

@@ -6,6 +6,7 @@ under the name of their content, so that the same photo sent twice is kept once.
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -54,7 +55,9 @@ class Visits:
         """Write a record down for good; gives its path."""
         at = datetime.fromtimestamp(record.at / 1000, UTC)
         path = self._records / f"{at:%Y-%m-%dT%H%M%S}{at.microsecond // 1000:03d}Z.json"
-        _write(path, msgspec.json.format(msgspec.json.encode(record)))
+        content = msgspec.json.encode(record)
+        msgspec.json.decode(content, type=Installation)  # what could not be read is not kept
+        _write(path, msgspec.json.format(content))
         return path
 
     def add_photo(self, content: bytes) -> str:
@@ -74,7 +77,11 @@ class Visits:
     def new_photos(self) -> list[str]:
         """Name the photos that no record names: those of the visit that is going on."""
         named = {photo for one in self.records() for photo in one.photos}
-        found = [(path.stat().st_mtime_ns, path.stem) for path in self._photos.glob("*.*")]
+        found = [
+            (path.stat().st_mtime_ns, path.stem)
+            for path in self._photos.glob("*.*")
+            if not path.name.startswith(".")  # what a power cut left of one
+        ]
         return [name for _, name in sorted(found) if name not in named]
 
     def positions(self) -> Mapping[str, Position]:
@@ -107,6 +114,8 @@ def _write(path: Path, content: bytes) -> None:
         finally:
             os.close(folder)
     except OSError as error:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
         raise StoreError(
             f"{path}: cannot be written: {error.strerror}; check the disk's free space (df)"
         ) from None

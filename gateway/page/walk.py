@@ -20,9 +20,10 @@ class Facts:
     """All that the walk looks at.
 
     `positions` says by thing whether its place is known, `photos` counts those attached on this
-    visit, `outbox_fault` is why the outbox failed its self-test (empty: it did not), `stored_ms`
-    the newest instant (wall clock, ms) at which the server confirmed a batch, `began_ms` when this
-    visit began, `refused` what of gateway.toml cannot be used.
+    visit, `outbox_fault` is why the outbox failed its self-test (empty: it did not), `pending`
+    counts readings not in a batch yet, `stored_ms` is the newest instant (wall clock, ms) at which
+    the server confirmed a batch, `began_ms` when this visit began, `refused` what of gateway.toml
+    cannot be used.
     """
 
     sensors: Sequence[Sensor]
@@ -31,6 +32,7 @@ class Facts:
     photos: int
     outbox_fault: str
     unconfirmed: int
+    pending: int
     stored_ms: int | None
     began_ms: int
     is_connected: bool
@@ -79,13 +81,15 @@ def _answering(sensors: Sequence[Sensor]) -> Finding:
 
 
 def _plausible(sensors: Sequence[Sensor]) -> Finding:
-    odd = [(one, it) for one in sensors for it in one.odd()]
-    if not odd:
-        return fine("values", "all are within what their instruments can measure")
-    named = ", ".join(
-        f"{one.place}: {value.label} {value.value} {value.unit}" for one, value in odd
-    )
-    return failed("values", f"cannot be: {named}", "look at the sensor, its model and its wiring")
+    odd = [f"{one.place}: {it.label} {it.value} {it.unit}" for one in sensors for it in one.odd()]
+    ailing = [
+        f"{one.place}: {it.label} ({it.reason or 'old'})" for one in sensors for it in one.ailing()
+    ]
+    told = [f"cannot be: {', '.join(odd)}"] if odd else []
+    told += [f"do not come: {', '.join(ailing)}"] if ailing else []
+    if told:
+        return failed("values", "; ".join(told), "look at the sensor, its model and its wiring")
+    return fine("values", "all come, and are within what their instruments can measure")
 
 
 def _clock(source: ClockSource) -> Finding:
@@ -129,7 +133,8 @@ def _stored(facts: Facts) -> Finding:
         )
     return look(
         "server",
-        f"no link to {facts.broker}: {facts.unconfirmed} batches will be sent when there is one",
+        f"no link to {facts.broker}: {facts.unconfirmed} batches and {facts.pending} readings more "
+        "will be sent when there is one",
         "nothing is lost meanwhile",
     )
 

@@ -48,7 +48,7 @@ def test_batches_that_wait_long_are_one(outbox):
     found = told(config, now_ms + HOUR_MS)["receipts"]
 
     assert found.verdict is Verdict.FAILED
-    assert "1 batches wait" in found.said
+    assert "1 batches and 0 readings more wait" in found.said
 
 
 def test_a_receipt_makes_it_well(outbox):

@@ -149,3 +149,13 @@ def test_the_self_test_does_not_write_at_every_look(place, hand):
     hand.advance(11_000)
     place.desk.view()
     assert place.outbox.meta("page_self_test") != first
+
+
+def test_what_a_power_cut_left_of_a_photo_is_none(place):
+    place.desk.photograph(JPEG)
+    (kept,) = (place.data_dir / "photos").iterdir()
+    kept.rename(kept.with_name(f".{kept.name}.new"))
+
+    assert place.desk.view().photos == []
+    record = place.desk.leave("Bayar", "", anyway=True)
+    assert place.visits.newest() == record

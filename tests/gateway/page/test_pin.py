@@ -40,6 +40,8 @@ def test_a_token_of_nobody_is_not_known():
 
     assert not door.knows("")
     assert not door.knows("guessed")
+    door.enter("4711")
+    assert not door.knows("\u00e9")
 
 
 def test_a_door_without_a_pin_is_open():

@@ -1,9 +1,9 @@
 """The page over HTTP: who may, what is bounded, what is told."""
 
-import socket
-
 import pytest
 
+from gateway.errors import BusError
+from gateway.page.server import PageServer
 from tests.gateway.page.conftest import JPEG, PIN
 
 POSITION = {"thing": "dune-1", "lat": 40.6, "lon": 108.9}
@@ -67,14 +67,12 @@ def test_what_cannot_be_is_told(page_of, path, body, words):
     assert words in told["error"]
 
 
-def test_a_photo_that_is_too_large_is_not_even_read(page_of):
-    browser = page_of()
-    with socket.create_connection(("127.0.0.1", browser.port), 10) as phone:
-        phone.sendall(
-            b"POST /api/photo HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Saxaul: 1\r\n"
-            b"Content-Length: 999999999\r\n\r\n"
-        )
-        assert phone.recv(1000).startswith(b"HTTP/1.0 413")
+def test_a_photo_that_is_too_large_is_answered_not_cut_off(page_of, place):
+    status, told = page_of().ask("/api/photo", JPEG + bytes(9_000_000))
+
+    assert status == 413
+    assert "8,000 kB" in told["error"]
+    assert place.desk.view().photos == []
 
 
 def test_another_page_cannot_write(page_of):
@@ -127,3 +125,14 @@ def test_what_is_not_there_is_not_found(page_of):
     assert browser.ask("/api/nothing")[0] == 404
     assert browser.ask("/../page.py")[0] == 404
     assert browser.ask("/api/nothing", {})[0] == 404
+
+
+def test_a_page_whose_address_is_not_up_yet_keeps_no_reading_waiting(place):
+    """The address of the gateway's own wireless network, before there is one."""
+    server = PageServer("10.213.77.1", 0, place.desk, PIN)
+    server.close()
+
+
+def test_an_address_that_is_taken_is_told(place, page_of):
+    with pytest.raises(BusError, match=r"page\.listen"):
+        PageServer("127.0.0.1", page_of().port, place.desk, "")

@@ -31,6 +31,7 @@ READY = Facts(
     photos=1,
     outbox_fault="",
     unconfirmed=0,
+    pending=0,
     stored_ms=NOW_MS,
     began_ms=NOW_MS - 60_000,
     is_connected=True,
@@ -65,6 +66,12 @@ def test_when_all_is_ready_the_card_is_green():
         ({"sensors": with_values(replace(VALUE, state=State.WAITING))}, "sensors", "not asked yet"),
         ({"sensors": with_values(replace(VALUE, state=State.ODD))}, "values", "2400"),
         ({"refused": ["gateway.toml:9: no such model"]}, "settings", "no such model"),
+        (
+            {"sensors": with_values(VALUE, replace(VALUE, state=State.MISSING, reason="no value"))},
+            "values",
+            "no value",
+        ),
+        ({"sensors": with_values(VALUE, replace(VALUE, state=State.STALE))}, "values", "old"),
         ({"clock": ClockSource.UNKNOWN}, "clock", "nothing vouches"),
         ({"positions": {"dune-1": True, "dune-2": False}}, "position", "dune-2"),
         ({"photos": 0}, "photo", "none"),
@@ -84,10 +91,10 @@ def test_what_is_amiss_is_told_alone_and_keeps_one_here(change, about, said):
 
 
 def test_without_a_link_one_may_leave_knowing_what_will_be_sent():
-    steps = walk(replace(READY, is_connected=False, stored_ms=None, unconfirmed=7))
+    steps = walk(replace(READY, is_connected=False, stored_ms=None, unconfirmed=7, pending=30))
 
     (told,) = [one for one in steps if one.verdict is Verdict.LOOK]
-    assert "7 batches will be sent" in told.said
+    assert "7 batches and 30 readings more will be sent" in told.said
     assert may_leave(steps)
 
 
