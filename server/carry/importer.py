@@ -41,7 +41,8 @@ BATCH_FAILED = "carried_batch_failed"
 GROUP_BATCHES = 100
 GROUP_BYTES = 4_000_000
 GROUP_VALUES = 20_000
-# On SQLite a writer that waits looks again every 0.1 s (sqliteDefaultBusyCallback).
+# So long others have their turn: on SQLite a writer that waits looks again every 0.1 s
+# (sqliteDefaultBusyCallback), on PostgreSQL ingest looks for its gateway every 20 ms.
 _LONGEST_REST_S = 0.12
 
 log = structlog.get_logger(__name__)
@@ -240,5 +241,4 @@ class FileImport:
                 lock_gateways(connection, [self._manifest.gateway])
                 yield connection
         finally:
-            if self._engine.dialect.name == "sqlite":
-                time.sleep(min(time.monotonic() - begun_s, _LONGEST_REST_S))
+            time.sleep(min(time.monotonic() - begun_s, _LONGEST_REST_S))

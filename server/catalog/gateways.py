@@ -9,6 +9,8 @@ from sqlalchemy import Connection, insert, select, text, update
 from server.db.instant import to_datetime
 from server.db.members import among
 from server.db.tables import gateway
+from server.quality.timing import FUTURE_TOLERANCE_MS
+from wire.batch import MAX_TIME_MS
 from wire.messages import Installation, Status, encode
 
 Version = tuple[object, object]
@@ -74,14 +76,18 @@ def note_inventory(connection: Connection, gateway_id: str, rev: int, at_ms: int
 
 
 def note_installation(
-    connection: Connection, gateway_id: str, installation: Installation | None
+    connection: Connection, gateway_id: str, installation: Installation | None, now_ms: int
 ) -> None:
-    """Keep how it was left, unless an older record comes late; none changes nothing."""
-    if installation is None:
+    """Keep how it was left, unless an older record comes late; none changes nothing.
+
+    One of a clock that ran ahead gives way to whatever comes next.
+    """
+    if installation is None or not 0 <= installation.at <= MAX_TIME_MS:
         return
     own = gateway.c.id == gateway_id
     known = connection.execute(select(gateway.c.installation).where(own)).scalar()
-    if known is None or known["at"] <= installation.at:
+    ahead_ms = now_ms + FUTURE_TOLERANCE_MS
+    if known is None or known["at"] <= installation.at or known["at"] > ahead_ms:
         told = msgspec.to_builtins(installation)
         connection.execute(update(gateway).where(own).values(installation=told))
 

@@ -30,4 +30,4 @@ def apply_inventory(
     apply_sensors(connection, gateway_id, things, inventory.sensors, now_ms)
     apply_datastreams(connection, gateway_id, things, plan)
     note_inventory(connection, gateway_id, inventory.rev, now_ms)
-    note_installation(connection, gateway_id, inventory.installation)
+    note_installation(connection, gateway_id, inventory.installation, now_ms)

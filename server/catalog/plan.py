@@ -134,8 +134,20 @@ def _derived(
                 f"'{entry.source}'"
             )
         formula = _formula(place, sensor, entry, announced)
+        sources = [announced.get(f"{place}/{key}") for key in (entry.source, *entry.also)]
+        if any(one is None or not _is_as_catalogued(model, one) for one in sources):
+            continue  # transforms reckon in the units of the catalogue
         if source is not None and formula is not None:
             yield _derive_from(source, name, entry, formula)
+
+
+def _is_as_catalogued(model: SensorModel | None, series: PlannedSeries) -> bool:
+    """Tell whether a series comes in the unit that the catalogue gives it."""
+    if model is None:
+        return False
+    units = {one.property: one.unit for one in model.borrowed}
+    units |= {one.property: one.unit for one in model.field}
+    return series.unit == units.get(series.property)
 
 
 def _formula(

@@ -72,8 +72,21 @@ def check(pieces: Sequence[Piece], clock: ClockSource, received_at: int) -> list
 
 def with_derived(pieces: Sequence[Piece]) -> list[Piece]:
     """Add the series that are computed from those of the batch."""
-    own = {piece.datastream_id: piece for piece in pieces}
+    own: dict[int, Piece] = {}
+    for piece in pieces:
+        before = own.get(piece.datastream_id)
+        own[piece.datastream_id] = piece if before is None else _after(before, piece)
     return [*pieces, *(made for piece in pieces for made in _derived(piece, own))]
+
+
+def _after(before: Piece, piece: Piece) -> Piece:
+    """Put a series together that comes in pieces, for those that are derived from it."""
+    return replace(
+        before,
+        time_ms=np.concatenate((before.time_ms, piece.time_ms)),
+        value=np.concatenate((before.value, piece.value)),
+        quality=np.concatenate((before.quality, piece.quality)),
+    )
 
 
 def judge(pieces: Sequence[Piece], clock: ClockSource, received_at: int) -> tuple[Columns, Columns]:

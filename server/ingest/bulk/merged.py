@@ -6,7 +6,7 @@ It gives what `server.ingest.arrays.judge` gives batch by batch; that one stays 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +90,10 @@ def judge_all(batches: Sequence[Decoded]) -> Merged:
         quality = merge(quality, layout.of_batches(unknown), Flag.SUSPECT, Test.CLOCK_UNKNOWN)
     ids = layout.by_row(np.concatenate([one.names.ids for one in batches]))
     measured = Columns(ids, time_ms, value, quality, {**_reasons(layout), **reasons})
-    made = [_derived(layout, measured, received, *one) for one in _transforms(layout)]
+    transforms = _transforms(layout)
+    beside = any(wanted[0][1].also for _, wanted in transforms)
+    places = _places(layout) if beside else _Places([], {})
+    made = [_derived(layout, measured, received, places, one) for one in transforms]
     columns, received = _joined([(measured, received), *made])
     return Merged(columns, received)
 
@@ -189,6 +192,22 @@ def _merge(quality: Int32s, where: Bools, flag: Flag, test: Test) -> Int32s:
     return merge(quality, where, flag, test) if where.any() else quality
 
 
+class _Places(NamedTuple):
+    """Of each series its batch; of each batch and datastream the series, maybe in pieces."""
+
+    batches: Sequence[int]
+    series: Mapping[tuple[int, int], Sequence[int]]
+
+
+def _places(layout: _Layout) -> _Places:
+    counts = [len(one.names.refs) for one in layout.batches]
+    batches = np.repeat(np.arange(len(counts)), counts).tolist()
+    series: dict[tuple[int, int], list[int]] = {}
+    for index, (batch, ref) in enumerate(zip(batches, layout.refs, strict=True)):
+        series.setdefault((batch, ref.datastream_id), []).append(index)
+    return _Places(batches, series)
+
+
 def _transforms(layout: _Layout) -> list[tuple[Transform, list[tuple[int, DerivedRef]]]]:
     """Group what is derived by how: a transform takes each number by itself."""
     found: dict[Transform, list[tuple[int, DerivedRef]]] = {}
@@ -204,12 +223,16 @@ def _derived(
     layout: _Layout,
     measured: Columns,
     received: Int64s,
-    transform: Transform,
-    wanted: Sequence[tuple[int, DerivedRef]],
+    places: _Places,
+    how: tuple[Transform, Sequence[tuple[int, DerivedRef]]],
 ) -> tuple[Columns, Int64s]:
+    transform, wanted = how
     indices = [index for index, _ in wanted]
     rows = layout.rows(indices)
-    others = [_beside(layout, measured, wanted, nth) for nth in range(len(wanted[0][1].also))]
+    others = [
+        _beside(layout, measured, places, [(index, ref.also[nth]) for index, ref in wanted])
+        for nth in range(len(wanted[0][1].also))
+    ]
     made = derive(transform, measured.value[rows], measured.quality[rows], *others)
     ids = np.array([ref.datastream_id for _, ref in wanted], dtype=np.int32)
     return (
@@ -225,20 +248,18 @@ def _derived(
 
 
 def _beside(
-    layout: _Layout, measured: Columns, wanted: Sequence[tuple[int, DerivedRef]], nth: int
+    layout: _Layout, measured: Columns, places: _Places, wanted: Sequence[tuple[int, int]]
 ) -> tuple[Floats, Int32s]:
-    """Give the nth further source of each wanted series, of its batch and at its instants."""
-    counts = [len(one.names.refs) for one in layout.batches]
-    batches = np.repeat(np.arange(len(counts)), counts).tolist()
-    ids = [ref.datastream_id for ref in layout.refs]
-    series = {place: index for index, place in enumerate(zip(batches, ids, strict=True))}
+    """Give a further source of each series, of its batch and at its instants.
+
+    `wanted` names each series and the datastream that its further source is.
+    """
     found: list[Int64s] = []
-    for index, ref in wanted:
+    for index, source in wanted:
         own = layout.rows([index])
-        other = series.get((batches[index], ref.also[nth]))
-        rows = layout.rows([] if other is None else [other])
-        places = align(measured.time_ms[own], measured.time_ms[rows])
-        found.append(np.where(places < 0, -1, places + (rows[0] if len(rows) else 0)))
+        rows = layout.rows(places.series.get((places.batches[index], source), []))
+        at = align(measured.time_ms[own], measured.time_ms[rows])
+        found.append(np.append(rows, -1)[at])
     return pick(measured.value, measured.quality, np.concatenate(found))
 
 

@@ -56,6 +56,22 @@ def test_how_a_gateway_was_left_is_kept_and_no_older_record_replaces_it(catalog,
     assert kept == {"at": NOW, "by": "Bayar", "green": True, "photos": ["0" * 64]}
 
 
+@pytest.mark.parametrize("at", [-1, 253_402_300_800_000, 10**15])
+def test_a_record_of_no_instant_is_left_out_and_no_reading_with_it(catalog, inventory, at):
+    catalog.apply(inventory(installation=Installation(at=at, by="Bayar", green=True)))
+
+    assert catalog.rows("gateway", "installation", "inventory_rev") == [(None, 1)]
+
+
+def test_a_record_of_a_clock_that_ran_ahead_hides_no_later_one(catalog, inventory):
+    for rev, at in enumerate([NOW + 1000 * DAY, NOW], start=1):
+        record = Installation(at=at, by="Bayar", green=True)
+        catalog.apply(inventory(rev=rev, installation=record))
+
+    ((kept,),) = catalog.rows("gateway", "installation")
+    assert kept["at"] == NOW
+
+
 def test_the_same_inventory_again_changes_nothing(catalog, inventory):
     catalog.apply(inventory())
     before = catalog.everything()

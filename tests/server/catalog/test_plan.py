@@ -152,3 +152,12 @@ def test_a_height_is_derived_once_all_it_takes_is_told(inventory, series, sensor
 
     assert [one.transform for one in found] == ([expected] if expected else [])
     assert {one.source for one in found} <= {"dune-1/sand/sand_distance"}
+
+
+@pytest.mark.parametrize("units", [("cm", "Cel"), ("m", "K")])
+def test_nothing_is_derived_from_a_source_in_another_unit(inventory, series, units):
+    """Transforms reckon in metres and degrees Celsius: 150 cm would be a height of -148 m."""
+    keys = ("sand_distance", "correction_temperature")
+    streams = [series(f"dune-1/sand/{key}", code) for key, code in zip(keys, units, strict=True)]
+
+    assert not [one for one in plan(inventory(sensor=SONIC, datastreams=streams)) if one.source]
