@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from gateway.buses.lending import Lending, Loan
+from gateway.buses.lending import FRESH_MS, Lending, Loan
 from gateway.buses.port_errors import serial_ports
 from gateway.buses.runner import BusRunner
 from gateway.clock import Clock
@@ -23,6 +23,7 @@ from gateway.config import (
     datastream_name,
     is_loopback,
     lender_of,
+    place_of,
 )
 from gateway.errors import BusError, StoreError
 from gateway.health import Health
@@ -312,12 +313,17 @@ def outbox_budget(section: OutboxSection) -> Budget:
 
 
 def loans(config: Config) -> list[Loan]:
-    """List what sensors lend each other, by their series."""
+    """List what sensors lend each other, by their series.
+
+    What is lent stays fresh for one and a half intervals of its lender, up to the next value.
+    """
+    every_s = {place_of(sensor): sensor.interval_s for _, sensor, _ in config.sensors()}
     return [
         Loan(
             beside=datastream_name(sensor, model.field[0].property),
             lender=f"{lender_of(sensor)}/{one.lent}",
             to=datastream_name(sensor, one.property),
+            fresh_ms=max(FRESH_MS, round(1500 * every_s.get(lender_of(sensor), 0))),
         )
         for _, sensor, model in config.sensors()
         for one in (model.borrowed if sensor.temperature_from else ())

@@ -19,7 +19,10 @@ Log = structlog.typing.FilteringBoundLogger
 
 
 class Link:
-    """A port that may be away. Says once that it went, and once that it is back."""
+    """A port that may be away. Says once that it went, and once that it is of use again.
+
+    `last_error` is why it went, until it is; `openings` counts how often it was opened.
+    """
 
     def __init__(
         self,
@@ -85,11 +88,8 @@ class Link:
         except BusError as error:
             self._went(error)
             return
-        self._try_at_ms, self._back_off_s = None, MIN_BACK_OFF_S
+        self._try_at_ms = None
         self.openings += 1
-        if self.last_error:
-            self.last_error = ""
-            self._log.info(BUS_BACK)
 
     def _check(self, port: SerialPort) -> None:
         """Notice a port that went while nobody used it, so that it is back for the next slot."""
@@ -103,11 +103,23 @@ class Link:
         if self._port is None:
             raise BusError(self.last_error or f"{self._settings.port}: not open")
         try:
-            return work(self._port)
+            brought = work(self._port)
         except BusError as error:
             self.close()
             self._went(error)
             raise
+        self._served()
+        return brought
+
+    def _served(self) -> None:
+        """Trust the port again: it was used and did not fail, even if it brought nothing.
+
+        That it opened is not enough, for some open and then fail on every use.
+        """
+        self._back_off_s = MIN_BACK_OFF_S
+        if self.last_error:
+            self.last_error = ""
+            self._log.info(BUS_BACK)
 
     def _went(self, error: BusError) -> None:
         if not self.last_error:

@@ -81,9 +81,11 @@ class Listened:
 
     def close(self, slot_ms: int, *, is_away: bool) -> list[Observation]:
         """Observe the window that ends at a slot, and go on to the next."""
-        outcomes = self.current.close(Span(self._begun_ms, slot_ms))
+        # The next window first: should this one fail to close, it is not tried again for ever.
+        window, span = self.current, Span(self._begun_ms, slot_ms)
         self.current, self.upcoming = self.upcoming, self._open_window()
         self._begun_ms = slot_ms
+        outcomes = window.close(span)
         reason = PORT_AWAY if is_away else ""
         return [self._series.observe(one, slot_ms, reason) for one in outcomes]
 

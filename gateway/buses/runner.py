@@ -129,18 +129,25 @@ class BusRunner:
             except Exception:  # noqa: BLE001 - top of the thread: log, count, go on
                 self._log.exception(BUS_CRASHED)
                 self._crashes += 1
-                self._worker.abandon(FAULT)
+                self._give_up(self._worker.abandon, FAULT)
                 self._shed()
                 self._stop.wait(RESTART_S)
         self._finish()
 
     def _finish(self) -> None:
-        self._worker.finish(STOPPED)
+        self._give_up(self._worker.finish, STOPPED)
         try:
             self._deliver()
         except Exception:  # noqa: BLE001 - top of the thread: say what is lost, then end it
             self._log.exception(OBSERVATIONS_DROPPED, count=len(self._held))
         self._link.close()
+
+    def _give_up(self, what: Callable[[str], None], reason: str) -> None:
+        """Give up what was begun; whatever comes of that, the thread goes on."""
+        try:
+            what(reason)
+        except Exception:  # noqa: BLE001 - top of the thread: log, and go on without it
+            self._log.exception(BUS_CRASHED)
 
     def _deliver(self) -> None:
         """Hand over what was observed; what the sink refuses is kept for the next round."""

@@ -22,6 +22,7 @@ class GnssTime:
         """Know nothing yet."""
         self._fix_ms: int | None = None
         self._offsets: deque[tuple[int, int]] = deque(maxlen=_KEPT)
+        self._agreeing_since_ms = 0
 
     def hear(self, line: bytes, mono_ms: int) -> None:
         """Take a line; what is no time, or not to be believed, changes nothing."""
@@ -38,9 +39,13 @@ class GnssTime:
         """Wall minus monotonic, in ms; None while no receiver is believed.
 
         Sentences come a little after the instant they tell, so the one that came soonest is right.
+        They must have come over a while: after a stall old ones are all heard at once, and each
+        seems to agree with the next.
         """
-        recent = [offset for heard, offset in self._offsets if mono_ms - heard <= FRESH_MS]
-        return max(recent) if len(recent) >= NEEDED else None
+        recent = [one for one in self._offsets if mono_ms - one[0] <= FRESH_MS]
+        if len(recent) < NEEDED or recent[-1][0] - self._agreeing_since_ms < AGREE_MS:
+            return None
+        return max(offset for _, offset in recent)
 
     def _note(self, told: Stamp, mono_ms: int) -> None:
         """Keep an instant that is plausible and told with a fix; one that disagrees begins anew."""
@@ -53,4 +58,6 @@ class GnssTime:
         offset_ms = told.utc_ms - mono_ms
         if self._offsets and abs(self._offsets[-1][1] - offset_ms) > AGREE_MS:
             self._offsets.clear()
+        if not self._offsets:
+            self._agreeing_since_ms = mono_ms
         self._offsets.append((mono_ms, offset_ms))

@@ -17,6 +17,9 @@ NOTHING_MEASURED = "sensor offers no value"
 OTHER_MODEL = "another sensor model answers"
 OTHER_FIRMWARE = "firmware not in the catalogue"
 
+# With more whole digits the number of steps might not fit the 28 that decimals are reckoned with.
+_MOST_MAGNITUDES = 26
+
 
 class NoReplyError(GatewayError):
     """The sensor kept silent: look at its cable, supply and address."""
@@ -43,11 +46,16 @@ def all_missing(model: SensorModel, reason: str) -> list[Reading]:
 
 
 def in_unit(value: Decimal, code: str, field: Field) -> Decimal:
-    """Convert to the field's unit, to a tenth of its resolution: more digits would be invented."""
+    """Convert to the field's unit, to a tenth of its resolution: more digits would be invented.
+
+    A value too great to be counted in such steps is converted as it is.
+    """
     if code == field.unit:
         return value
     converted = convert(value, code, field.unit)
     step = field.resolution / 10
-    if not step:
+    if not step or not converted.is_finite():
+        return converted
+    if converted.adjusted() - step.adjusted() > _MOST_MAGNITUDES:
         return converted
     return (converted / step).quantize(Decimal(1), ROUND_HALF_EVEN) * step

@@ -76,7 +76,7 @@ class Counter:
             if not self._wrapped(added, most, elapsed_ms):
                 return Increment(None, RESET, elapsed_ms)
             added += self._wraps_at or 0
-        if most is not None and added > most:
+        if most is not None and added > most + self._drift:
             return Increment(None, JUMPED, elapsed_ms)
         return Increment(added, "", elapsed_ms)
 

@@ -5,6 +5,7 @@ interval that is the sample itself, stamped with the slot at which it was asked.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from gateway.drivers.outcome import TIMEOUT
 from gateway.readings import Observation, Reading
@@ -36,9 +37,9 @@ class Sampler:
         self._plan = plan
         self._clock = clock
         self._series = Series(place, plan, memory or Forgetful())
-        self._counters = self._series.counters()
         self._reports = Schedule(plan.interval_ms / 1000, clock.mono_ms())
-        self._window = Window(plan, self._counters)
+        self._open_window = partial(Window, plan, self._series.counters(), {})
+        self._window = self._open_window()
         self._begun_ms: int | None = None
         self._warm_up_ms = round(warm_up_s * 1000)
         self._powered_ms = 0  # the monotonic clock begins with the machine
@@ -64,8 +65,10 @@ class Sampler:
         return [one for slot_ms in slots for one in self._close(slot_ms)]
 
     def _close(self, slot_ms: int) -> list[Observation]:
-        outcomes = self._window.close(Span(self._begun_ms, slot_ms))
-        self._window, self._begun_ms = Window(self._plan, self._counters), slot_ms
+        # The next window first: should this one fail to close, it is not tried again for ever.
+        window, span = self._window, Span(self._begun_ms, slot_ms)
+        self._window, self._begun_ms = self._open_window(), slot_ms
+        outcomes = window.close(span)
         return [self._series.observe(one, slot_ms) for one in outcomes]
 
     def _warmed_up(self, slot_ms: int, readings: Sequence[Reading]) -> Sequence[Reading]:

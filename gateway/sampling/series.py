@@ -22,7 +22,7 @@ class Series:
         self._gathering = {
             one.field.property: one.key
             for one in plan.fields
-            if one.keeps_all and not one.field.cumulative and not plan.is_single
+            if one.keeps_all and not one.field.cumulative
         }
         self._unreported: set[str] = set()
 

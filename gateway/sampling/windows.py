@@ -52,11 +52,16 @@ class Span(NamedTuple):
     end_ms: int
 
 
+Asked = dict[str, int]
+"""When gauges last gave what had fallen, by property, on the monotonic clock; outlives windows."""
+
+
 class _Gathering:
     """The samples of one field during one interval."""
 
-    def __init__(self, plan: Plan, sampled: Sampled, counter: Counter | None) -> None:
+    def __init__(self, plan: Plan, sampled: Sampled, counter: Counter | None, asked: Asked) -> None:
         self.sampled = sampled
+        self._asked = asked
         self._plan = plan
         self._counter = counter
         self.folded = begin(
@@ -110,6 +115,8 @@ class _Gathering:
             value = rounded(value, field.resolution)
         if self._counter is not None and self.sampled.keeps_all:
             enough = self._covers(length_ms)
+        elif self.sampled.keeps_all:
+            enough = enough and not self._covers_more(length_ms)
         return Outcome(field, value, "", Flag.PASS if enough else Flag.SUSPECT, self._past)
 
     def _sample(self, reading: Reading, line: Line, mono_ms: int) -> _Sample:
@@ -121,6 +128,10 @@ class _Gathering:
             value, reason = added.value, added.reason
             if value is not None:
                 self._cover(added.elapsed_ms)
+        elif self.sampled.keeps_all and value is not None:
+            before_ms = self._asked.get(self.sampled.field.property)
+            self._asked[self.sampled.field.property] = mono_ms
+            self._cover(None if before_ms is None else mono_ms - before_ms)
         return _Sample(mono_ms, value, reason, line)
 
     def _cover(self, elapsed_ms: int | None) -> None:
@@ -133,7 +144,11 @@ class _Gathering:
         if self._covered_ms is None:
             return False
         least = length_ms * self.sampled.min_percent
-        return least <= self._covered_ms * 100 and self._covered_ms <= length_ms * _MAX_STRETCH
+        return least <= self._covered_ms * 100 and not self._covers_more(length_ms)
+
+    def _covers_more(self, length_ms: int) -> bool:
+        """Tell whether what was added is known to be of more than this interval."""
+        return self._covered_ms is not None and self._covered_ms > length_ms * _MAX_STRETCH
 
     def _fold(self, sample: _Sample) -> None:
         if sample.value is not None:
@@ -178,11 +193,14 @@ def counters_of(plan: Plan) -> Counters:
 class Window:
     """The samples of one sensor during one interval."""
 
-    def __init__(self, plan: Plan, counters: Counters | None = None) -> None:
-        """Open an empty window; its counters go on from where they are."""
+    def __init__(
+        self, plan: Plan, counters: Counters | None = None, asked: Asked | None = None
+    ) -> None:
+        """Open an empty window; its counters and asked gauges go on from where they are."""
         counters = counters_of(plan) if counters is None else counters
+        asked = {} if asked is None else asked
         self._fields = [
-            _Gathering(plan, one, counters.get(one.field.property)) for one in plan.fields
+            _Gathering(plan, one, counters.get(one.field.property), asked) for one in plan.fields
         ]
 
     def add(self, readings: Sequence[Reading], mono_ms: int) -> None:
@@ -194,8 +212,10 @@ class Window:
     def sums(self) -> Iterator[tuple[str, Decimal]]:
         """Give what asked gauges have added up so far, by property."""
         for field in self._fields:
+            if not field.sampled.keeps_all:
+                continue
             value = field.folded.value()
-            if field.sampled.keeps_all and value is not None:
+            if value is not None:
                 yield field.sampled.field.property, value
 
     def close(self, span: Span) -> list[Outcome]:

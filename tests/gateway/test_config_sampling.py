@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.app import loans
+from gateway.buses.lending import FRESH_MS
 from gateway.config import load
 from gateway.inventory import compose
 from wire.errors import ConfigError
@@ -80,6 +81,17 @@ def test_what_is_borrowed_is_announced_and_the_reference_told(tmp_path):
         "dune-1/mast/air_temperature",
         "dune-1/sand/correction_temperature",
     )
+
+
+@pytest.mark.parametrize(("lender_s", "fresh_ms"), [(60, FRESH_MS), (1800, 2_700_000)])
+def test_what_a_slow_sensor_lends_is_fresh_up_to_its_next_value(tmp_path, lender_s, fresh_ms):
+    """Of one read every half hour, two of three borrowers' readings would have none otherwise."""
+    text = TEXT.format(more='temperature_from = "mast"', model="Campbell SR50A", trust="assume")
+    path = tmp_path / "gateway.toml"
+    path.write_text(f"{text}  interval_s = {lender_s}\n", encoding="utf-8")
+    (loan,) = loans(load(path))
+
+    assert loan.fresh_ms == fresh_ms
 
 
 def test_an_inventory_tells_what_is_really_reported(tmp_path):

@@ -167,6 +167,12 @@ def test_nothing_in_a_bundled_model_needs_a_second_look(model):
 
 
 @MODELS
+def test_every_running_total_has_a_most_that_can_be_added(model):
+    """Otherwise one digit changed on the line is hundreds of millimetres of rain."""
+    assert [one.property for one in model.field if one.cumulative and one.max_per_s is None] == []
+
+
+@MODELS
 def test_a_sensor_that_can_say_who_it_is_is_asked(model):
     """Two are not checked: how they identify themselves could not be verified."""
     unverified = {"METER ATMOS 41 Gen 2", "Campbell ClimaVUE 50"}
@@ -265,6 +271,8 @@ def test_a_good_entry_has_no_faults():
         ("[modbus]", "[sdi12]\n[modbus]", "a modbus sensor does not use [sdi12]"),
         ("[[sentinel]]", f"[[field]]\n{FIELD.replace('vwc', 'relative_humidity')}[[sentinel]]",
          "'relative_humidity' is read where another field is"),
+        ("= 0.1", '= 0.1\nstatistic = "sum"\ncumulative = true',
+         "'vwc' is a running total without max_per_s"),
         ('"vwc"\nregister = 0\nunit = "%"', '"nitrogen"\nregister = 0\nunit = "mg/kg"',
          "'nitrogen' is computed by the instrument, not measured"),
     ],

@@ -63,10 +63,10 @@ class Field(Strict, frozen=True, kw_only=True):
 
     `cumulative` says that the instrument gives a running total: the statistic is that of what was
     added between two readings. The total starts again at 0 after reaching `wraps_at` (0 to 65535:
-    65536); `max_per_s`, more than can ever be added in a second, tells that from a reset; a total
-    that is weighed rather than counted may fall by up to `drift` without having been reset.
-    `over_s` takes the statistic over the last so many seconds of the interval only (WMO: 1-min
-    means).
+    65536); `max_per_s`, more than can ever be added in a second, tells that from a reset, and a
+    digit changed on the line from an amount; a total that is weighed rather than counted may fall
+    by up to `drift` without having been reset. `over_s` takes the statistic over the last so many
+    seconds of the interval only (WMO: 1-min means).
     `command` says in the answer to which of several SDI-12 commands (default: the first);
     `function` and `word_order` are those of the [modbus] table unless given.
     Where a line says its units by letters, `letters` gives the UCUM code of each; the letter stands

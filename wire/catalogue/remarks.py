@@ -28,6 +28,12 @@ def _about_field(model: SensorModel, field: Field, index: int) -> Iterator[Probl
             ("field", index),
             f"'{field.property}' has no span: no value of it will be found implausible",
         )
+    if field.cumulative and field.max_per_s is None:
+        yield Problem(
+            ("field", index),
+            f"'{field.property}' is a running total without max_per_s: a digit changed on the line "
+            "would be counted",
+        )
     if within := list(_sentinels_within(model, field)):
         yield Problem(
             ("field", index, "span"),

@@ -1,9 +1,10 @@
+import errno
 import threading
 
 import pytest
 
 from gateway.buses.link import BUS_BACK, BUS_UNAVAILABLE, Link
-from gateway.buses.serial_port import PortSettings, StoppedError
+from gateway.buses.serial_port import Machine, PortSettings, StoppedError
 from gateway.drivers.conversation import Ask, Wait, hold
 from gateway.errors import BusError
 
@@ -86,12 +87,47 @@ def test_a_port_that_comes_back_is_said_once_and_its_pauses_start_anew(
     place(device)
 
     assert link.ensure_open()
+    assert link.read() == b""
     assert (link.last_error, link.openings) == ("", 1)
     device.unplug()
     place.pull()
     assert not link.ensure_open()
     assert link.pause_s() == 1
     assert events(logged) == [BUS_UNAVAILABLE, BUS_BACK, BUS_UNAVAILABLE]
+
+
+class _Useless:
+    """A device that opens and fails on every use, as an adapter half pulled out does."""
+
+    break_condition = False
+    in_waiting = 0
+
+    def read(self, size=1):
+        raise OSError(errno.EIO, f"cannot read {size}")
+
+    def write(self, data):
+        raise OSError(errno.EIO, f"cannot write {data!r}")
+
+    def close(self):
+        """Nothing is held."""
+
+
+def test_a_port_that_opens_and_fails_on_every_use_is_said_once_and_backed_off(
+    hand_clock, log, logged
+):
+    machine = Machine(open=lambda _: _Useless())
+    link = Link(PortSettings("p", 9600), hand_clock.mono_ms, threading.Event(), log, machine)
+    pauses = []
+    for _ in range(7):
+        assert link.ensure_open()
+        with pytest.raises(BusError):
+            link.read()
+        pauses.append(link.pause_s())
+        hand_clock.pass_s(link.pause_s())
+
+    assert pauses == [1, 2, 4, 8, 16, 30, 30]
+    assert events(logged) == [BUS_UNAVAILABLE]
+    assert (link.openings, link.last_error != "") == (7, True)
 
 
 def test_a_port_that_goes_in_a_conversation_raises_and_is_closed(link, place, peer):

@@ -230,3 +230,20 @@ def test_giving_up_makes_nothing_of_an_open_window(ear, peer):
     one.listener.finish("gateway stopped")
 
     assert one.listener.take() == []
+
+
+def test_a_window_that_fails_to_close_is_not_tried_again(ear, peer, hand_clock, monkeypatch):
+    one = ear(peer().port)
+    (listened,) = one.listener._sensors
+
+    def fail(span):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(listened.current, "close", fail)
+    hand_clock.pass_s(4.5)
+    with pytest.raises(ZeroDivisionError):
+        one.listener.step()
+    hand_clock.pass_s(4)
+    one.listener.step()
+
+    assert counts(one.listener.take()) == [(8.0, "too few samples (0 of 4)")]

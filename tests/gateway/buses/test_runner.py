@@ -6,11 +6,13 @@ import time
 import msgspec
 import pytest
 
+from gateway.buses.poller import Poller
 from gateway.buses.runner import BUS_CRASHED, BusRunner, port_settings
 from gateway.buses.serial_port import PortSettings
 from gateway.codecs.checksums import xor_checksum
 from gateway.config import BusSection
 from gateway.errors import StoreError
+from gateway.sampling.sampler import Sampler
 from wire.errors import ConfigError
 
 ASK = bytes.fromhex("01 03 00 00 00 03 05 CB")
@@ -208,3 +210,42 @@ def test_serial_settings_are_the_buss_own_or_the_models(protocol, model, more, e
 def test_an_impossible_address_is_told_before_any_port_is_touched(real_clock):
     with pytest.raises(ConfigError, match="Modbus address"):
         BusRunner(section("p", address="0"), real_clock, lambda _: None)
+
+
+def test_a_bug_that_strikes_again_while_it_is_mended_does_not_end_the_bus(
+    run, peer, eventually, logged, monkeypatch
+):
+    """Making the slot missing fails as the reading did: the thread lives on, and stops tidily."""
+    broken = threading.Event()
+    broken.set()
+    take = Sampler.take
+
+    def fail(sampler, slot_ms, readings):
+        if broken.is_set():
+            raise ZeroDivisionError
+        return take(sampler, slot_ms, readings)
+
+    monkeypatch.setattr(Sampler, "take", fail)
+    seen = []
+    runner = run(section(peer(answer).port), seen.extend)
+    eventually(lambda: runner.health().crashes >= 2)
+    broken.clear()
+    eventually(lambda: "49.5" in map(str, values(seen)))
+    runner.stop()
+
+    assert len([one for one in logged if one["event"] == BUS_CRASHED]) > runner.health().crashes
+
+
+def test_a_bus_that_fails_to_finish_is_stopped_all_the_same(
+    run, peer, eventually, logged, monkeypatch
+):
+    def fail(poller, reason):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Poller, "finish", fail)
+    runner = run(section(peer(answer).port), lambda _: None)
+    eventually(lambda: runner.health().open)
+    runner.stop()
+
+    assert not runner.health().open
+    assert BUS_CRASHED in [one["event"] for one in logged]

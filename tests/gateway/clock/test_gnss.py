@@ -87,6 +87,29 @@ def test_a_receiver_that_jumps_must_agree_with_itself_again():
     assert heard(seconds(3) + jumped) == OFFSET_MS + 7 * 86_400_000 - 3200
 
 
+def test_old_sentences_that_are_heard_at_once_after_a_stall_do_not_agree():
+    """They waited in the port: each is a second from the next, and half a minute behind."""
+    gnss = GnssTime()
+    for mono_ms, line in seconds(5):
+        gnss.hear(line, mono_ms)
+    for _, line in seconds(12, began=BEGAN + timedelta(seconds=5)):
+        gnss.hear(line, 50_000)
+    assert gnss.offset_ms(50_001) is None
+
+    for mono_ms, line in seconds(3, began=BEGAN + timedelta(seconds=50)):
+        gnss.hear(line, mono_ms + 50_000)
+    assert gnss.offset_ms(53_000) == OFFSET_MS - 200
+
+
+def test_a_receiver_of_many_sentences_a_second_is_believed_too():
+    often = [
+        (at * 50 + 20, rmc(BEGAN + timedelta(milliseconds=at * 50 // 1000 * 1000)))
+        for at in range(60)
+    ]
+
+    assert heard(often) is not None
+
+
 def test_a_receiver_that_falls_silent_is_believed_for_a_minute():
     gnss = GnssTime()
     for mono_ms, line in seconds(3):

@@ -1,10 +1,11 @@
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from gateway.codecs.checksums import ChecksumError
 from gateway.codecs.modbus_rtu import ExceptionReplyError
-from gateway.drivers.outcome import NoReplyError, all_missing, reading, reason_for
+from gateway.drivers.outcome import NoReplyError, all_missing, in_unit, reading, reason_for
 from gateway.errors import FrameError, SensorError
 from gateway.readings import Reading
 from wire.catalogue import bundled
@@ -49,3 +50,10 @@ def test_a_failure_misses_every_field():
         Reading("soil_temperature", None, "timeout"),
         Reading("soil_ec", None, "timeout"),
     ]
+
+
+@pytest.mark.parametrize("text", ["1E+38", "1.2345678901234567E+300"])
+def test_a_value_too_great_to_be_counted_in_steps_is_converted_as_it_is(text):
+    field = msgspec.structs.replace(TEROS.field[0], unit="Pa", resolution=Decimal("0.1"))
+
+    assert in_unit(Decimal(text), "hPa", field) == Decimal(text) * 100

@@ -70,6 +70,13 @@ def test_more_than_can_have_been_added_is_missing():
     assert added(Counter(None, Decimal(10)), 5, 1_000_005, 1_000_006) == [FIRST, JUMPED, Decimal(1)]
 
 
+def test_noise_of_what_is_weighed_is_no_jump():
+    """In a second 3 g can be added, but a gust may shake the cell by its drift."""
+    counter = Counter(None, Decimal(1), Decimal(30))
+
+    assert added(counter, 100, 125, 101, 140, every_ms=1000) == [FIRST, 25, -24, JUMPED]
+
+
 def test_when_a_whole_range_may_have_passed_nothing_is_known():
     counter = Counter(W16, Decimal(100))
 

@@ -282,3 +282,72 @@ def test_a_sample_after_an_end_that_the_clock_moved_is_of_the_next_interval(cloc
         found += sampler.take(slot_ms, [Reading("air_temperature", Decimal(degrees))])
 
     assert told(found)[-1] == (1_037_000, Decimal("1.0"))
+
+
+@pytest.mark.parametrize("text", ["1E+38", "1.2345678901234567E+300"])
+@pytest.mark.parametrize(("interval_s", "sample_s"), [(10, None), (20, 10)])
+def test_an_absurd_value_is_one_missing_value_and_no_more(clock, text, interval_s, sample_s):
+    line = Line(AIR, clock, interval_s, sample_s)
+    line.until(1_000_000, lambda _: 1)
+    absurd = line.until(1_020_000, lambda _: Decimal(text))
+
+    assert {one for _, one in told(absurd)} == {"unrepresentable"}
+    assert told(line.until(1_040_000, lambda _: 2))[-1] == (1_040_000, 2)
+
+
+def test_a_window_that_fails_to_close_is_not_tried_again(clock, monkeypatch):
+    line = Line(AIR, clock, 10, None)
+    line.until(1_000_000, lambda _: 1)
+
+    def fail(span):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(line.sampler._window, "close", fail)
+    with pytest.raises(ZeroDivisionError):
+        line.until(1_010_000, lambda _: 2)
+
+    assert told(line.until(1_020_000, lambda _: 3)) == [(1_020_000, 3)]
+
+
+@pytest.mark.parametrize(("first", "expected"), [(Decimal("0.1"), "0.7"), ("timeout", "0.6")])
+def test_rain_that_is_out_of_the_gauge_outlives_a_change_to_one_sample(
+    clock, notebook, first, expected
+):
+    """`sample_s` is taken out of the settings: what was gathered comes first, and comes once."""
+    notebook.commit(Line(RAIN, clock, 40, 10, notebook).until(1_030_000, lambda _: Decimal("0.2")))
+    clock.mono = 1_030_001
+
+    line = Line(RAIN, clock, 40, None, notebook)
+    found = line.until(1_080_000, {1_040_000: first, 1_080_000: Decimal("0.3")}.__getitem__)
+    notebook.commit(found)
+
+    assert told(found) == [(1_040_000, Decimal(expected)), (1_080_000, Decimal("0.3"))]
+    assert read(notebook.recall(f"{PLACE}/rain")).gathered is None
+    clock.mono = 1_080_001
+    again = Line(RAIN, clock, 40, None, notebook)
+    assert told(again.until(1_120_000, lambda _: 0)) == [(1_120_000, 0)]
+
+
+def test_rain_that_stands_for_missed_slots_too_is_suspect(clock):
+    """Decision 0027: the 12.4 mm fell over five intervals, and nobody knows in which."""
+    line = Line(RAIN, clock, 600, None)
+    samples = iter([0, *["timeout"] * 4, Decimal("12.4"), Decimal("0.2")])
+    found = line.until(4_600_000, lambda _: next(samples))
+
+    assert [(one.value, one.flag) for one in found if one.value is not None] == [
+        (0, Flag.PASS),
+        (Decimal("12.4"), Flag.SUSPECT),
+        (Decimal("0.2"), Flag.PASS),
+    ]
+
+
+def test_rain_over_a_gap_is_suspect_however_many_samples_came_after_it(clock):
+    line = Line(RAIN, clock, 40, 10)
+    line.until(1_040_000, lambda _: 0)
+    line.until(1_080_000, lambda _: "timeout")
+    found = line.until(1_160_000, lambda _: Decimal("0.5"))
+
+    assert [(one.value, one.flag) for one in found] == [
+        (Decimal("2.0"), Flag.SUSPECT),
+        (Decimal("2.0"), Flag.PASS),
+    ]

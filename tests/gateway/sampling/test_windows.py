@@ -337,6 +337,28 @@ def test_the_next_window_goes_on_from_the_last_reading_of_this_one():
     assert summed_up(plan, later, 8000, 4000, counters).value == 5
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(name for name in bundled() if name.startswith("Vaisala WXT530")),
+        "Davis Vantage Pro2",
+        "Davis Vantage Pro2 Plus",
+    ],
+)
+def test_a_digit_of_a_rain_total_that_was_changed_on_the_line_invents_no_rain(name):
+    """8 became 0: the total seems reset, and 800 mm to have fallen until the next reading."""
+    plan = plan_of(bundled()[name], 60, 60)
+    key = next(one.key for one in plan.fields if one.field.property == "rain")
+    counters, found = counters_of(plan), []
+    for at, total in enumerate(["812.40", "812.40", "012.40", "812.40", "812.60"]):
+        window = Window(plan, counters)
+        window.add([Reading(key, Decimal(total))], at * 60_000)
+        outcomes = window.close(Span((at - 1) * 60_000, at * 60_000))
+        found += [one.value for one in outcomes if one.field.property == "rain"]
+
+    assert found == [None, 0, None, None, Decimal("0.20")]
+
+
 def test_a_reset_costs_one_sample_and_not_the_window():
     plan = plan_of(counting(), 5)
     found = summed_up(plan, seconds([100, 101, 102, 2, 4, 5]), 5000, begin_ms=0)
@@ -361,3 +383,33 @@ def test_a_counter_of_which_nothing_is_known_is_missing_with_the_reason():
     assert summed_up(plan, [(0, "x"), *[(at, "timeout") for at in range(3)]], 4000).reason == (
         "timeout"
     )
+
+
+@pytest.mark.parametrize("text", ["1E+38", "1.2345678901234567E+300", "-1E+300", "Infinity"])
+def test_a_value_too_great_to_be_counted_in_steps_stays_as_it_is(text):
+    assert rounded(Decimal(text), Decimal("0.01")) == Decimal(text)
+
+
+@pytest.mark.parametrize("resolution", ["0.01", "0.02", "0.05", "0.09", "3"])
+@pytest.mark.parametrize("exponent", [20, 23, 24, 25, 26, 27, 28, 39])
+def test_no_magnitude_is_beyond_rounding(exponent, resolution):
+    value = Decimal("9.999999999999999999999999999").scaleb(exponent)
+
+    assert abs(rounded(value, Decimal(resolution)) / value - 1) < Decimal("1e-20")
+
+
+def test_speeds_that_add_up_to_no_number_have_no_direction_that_is_one():
+    winds = [wind("45", "1.7E308"), wind("45", "1.7E308"), wind("225", "1.7E308")] * 2
+    value, _ = closed(STATION, len(winds), [*winds, wind("225", "1E400")])["wind_direction"]
+
+    assert value is None or not value.is_finite()
+
+
+def test_only_gauges_are_asked_for_what_they_have_gathered():
+    """A mean that could not be told would cost the gauge beside it its memo."""
+    model = talking(Statistic.MEAN)
+    window = Window(plan_of(model, 4))
+    for gathering in window._fields:
+        gathering.folded = None
+
+    assert list(window.sums()) == []
