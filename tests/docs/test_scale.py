@@ -97,6 +97,6 @@ def test_what_was_not_measured_is_marked():
     ]
 
     for row in rows:
-        assert re.fullmatch(r"\d{4}-\d\d-\d\d|\*a target, not measured yet\*|\*to be measured\*", row[3]), (
-            row
-        )
+        assert re.fullmatch(
+            r"\d{4}-\d\d-\d\d|\*a target, not measured yet\*|\*to be measured\*", row[3]
+        ), row
