@@ -4,10 +4,13 @@ Nothing is invented here: a value that could not be had is None, and `reason` sa
 """
 
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple, Self
 
 from wire.quality import Flag
+
+# With more whole digits the number of steps might not fit the 28 that decimals are reckoned with.
+_MOST_MAGNITUDES = 26
 
 
 class Reading(NamedTuple):
@@ -38,3 +41,16 @@ class Observation:
     def remembering(self, memo: str) -> Self:
         """Give the same observation with a memo."""
         return replace(self, memo=memo)
+
+
+def rounded(value: Decimal, resolution: Decimal) -> Decimal:
+    """Round to a whole multiple of the resolution, halves to even.
+
+    A value too great to be counted in steps stays as it is, as does one that is no number.
+    """
+    if not resolution or not value.is_finite():
+        return value
+    if value.adjusted() - resolution.adjusted() > _MOST_MAGNITUDES:
+        return value
+    steps = (value / resolution).quantize(Decimal(1), ROUND_HALF_EVEN)
+    return steps * resolution

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from gateway.app import PASSWORD_VARIABLE
 from gateway.clock import kernel_synchronised
 from gateway.config import Config, Fault, read
 from gateway.doctor.broker import check_broker, check_ca_file
@@ -23,7 +24,6 @@ from gateway.doctor.ports import check_ports
 from gateway.doctor.receipts import check_receipts
 
 EXIT_WELL, EXIT_FAILED = 0, 1
-_PASSWORD_VARIABLE = "SAXAUL_MQTT_PASSWORD"  # noqa: S105 - the variable's name
 _MARKS = {
     Verdict.FINE: ("✔", "green"),
     Verdict.LOOK: ("!", "yellow"),
@@ -53,7 +53,7 @@ def examine(
     if ca_missing := list(check_ca_file(config.uplink)):
         yield from ca_missing
     else:
-        password = os.environ.get(_PASSWORD_VARIABLE)
+        password = os.environ.get(PASSWORD_VARIABLE)
         yield from check_broker(config.uplink, config.gateway.id, password, now_s)
     yield from check_receipts(config, int(now_s * 1000))
 

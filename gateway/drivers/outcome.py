@@ -1,10 +1,10 @@
 """How an answer, or its failure, becomes readings: sentinels, and the reasons people will read."""
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from gateway.codecs.checksums import ChecksumError
 from gateway.errors import FrameError, GatewayError
-from gateway.readings import Reading
+from gateway.readings import Reading, rounded
 from wire.catalogue import Field, SensorModel
 from wire.units import convert
 
@@ -16,9 +16,6 @@ ABORTED = "measurement aborted"
 NOTHING_MEASURED = "sensor offers no value"
 OTHER_MODEL = "another sensor model answers"
 OTHER_FIRMWARE = "firmware not in the catalogue"
-
-# With more whole digits the number of steps might not fit the 28 that decimals are reckoned with.
-_MOST_MAGNITUDES = 26
 
 
 class NoReplyError(GatewayError):
@@ -52,10 +49,4 @@ def in_unit(value: Decimal, code: str, field: Field) -> Decimal:
     """
     if code == field.unit:
         return value
-    converted = convert(value, code, field.unit)
-    step = field.resolution / 10
-    if not step or not converted.is_finite():
-        return converted
-    if converted.adjusted() - step.adjusted() > _MOST_MAGNITUDES:
-        return converted
-    return (converted / step).quantize(Decimal(1), ROUND_HALF_EVEN) * step
+    return rounded(convert(value, code, field.unit), field.resolution / 10)

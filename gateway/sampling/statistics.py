@@ -3,10 +3,10 @@
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Protocol
 
-from gateway.readings import Reading
+from gateway.readings import Reading, rounded
 from wire.catalogue import Statistic
 
 CALM = "calm"
@@ -15,23 +15,8 @@ GUST_MS = 3000  # WMO-No. 306, 15.5.5: a gust is a mean of 3 s
 _CALM_M_S = 1e-9
 _NORTH_DEG = 360
 _MIN_GUST_SHARE = Decimal("0.66")
-# With more whole digits the number of steps might not fit the 28 that decimals are reckoned with.
-_MOST_MAGNITUDES = 26
 
 Line = Mapping[str, Reading]
-
-
-def rounded(value: Decimal, resolution: Decimal) -> Decimal:
-    """Round to a whole multiple of the resolution, halves to even.
-
-    A value too great to be counted in steps stays as it is, as does one that is no number.
-    """
-    if not resolution or not value.is_finite():
-        return value
-    if value.adjusted() - resolution.adjusted() > _MOST_MAGNITUDES:
-        return value
-    steps = (value / resolution).quantize(Decimal(1), ROUND_HALF_EVEN)
-    return steps * resolution
 
 
 class Folded(Protocol):

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from gateway.readings import Reading
+from gateway.readings import Reading, rounded
 from gateway.sampling.counters import Counter, Past
 from gateway.sampling.plan import Plan, Sampled
-from gateway.sampling.statistics import CALM, Line, begin, rounded
+from gateway.sampling.statistics import CALM, Line, begin
 from wire.batch import representable
 from wire.catalogue import Field, Statistic
 from wire.quality import Flag

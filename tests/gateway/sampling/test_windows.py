@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.readings import Reading
+from gateway.readings import Reading, rounded
 from gateway.sampling.plan import plan_of
-from gateway.sampling.statistics import rounded
 from gateway.sampling.windows import Span, Window, counters_of
 from wire.catalogue import Field, SensorModel, Statistic, bundled
 from wire.quality import Flag
