@@ -1,12 +1,13 @@
 """The gateway's wiring: what is built from a configuration, started, and stopped in reverse."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
-from threading import Lock, Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Literal
 
 import structlog
@@ -18,25 +19,30 @@ from gateway.clock import Clock
 from gateway.config import (
     BusSection,
     Config,
+    Fault,
     OutboxSection,
     PageSection,
     datastream_name,
     is_loopback,
     lender_of,
+    line_of,
     place_of,
 )
 from gateway.errors import BusError, StoreError
 from gateway.health import Health
 from gateway.inventory import Identity, InventoryBook
-from gateway.outbox import MEMO, Budget, DataDirLock, Outbox
+from gateway.outbox import Budget, DataDirLock, Outbox
 from gateway.page.board import Board
 from gateway.page.pin import is_pin
 from gateway.page.visits import Visits
-from gateway.readings import Observation
+from gateway.recording import Memos, Recorder, Relay
 from gateway.uplink import KEEPALIVE_S, Link, Plan, Uplink, UplinkSettings
 from wire.errors import ConfigError
 
 if TYPE_CHECKING:
+    from gateway.page.desk import Desk
+    from gateway.page.opener import PageOpener
+    from gateway.page.scanning import Scanning
     from gateway.page.server import PageServer
 
 PIN_VARIABLE = "SAXAUL_PAGE_PIN"
@@ -46,15 +52,7 @@ STARTED = "gateway_started"
 STOPPED = "gateway_stopped"
 STOP_OVERRUN = "stop_step_overrun"
 STOP_FAILED = "stop_step_failed"
-APPEND_FAILED = "append_failed"
-APPEND_RECOVERED = "append_recovered"
-DROPPED = "observations_dropped"
-PAGE_UNAVAILABLE = "page_unavailable"
 NOTE_FAILED = "identity_not_kept"
-MEMO_UNREADABLE = "memo_unreadable"
-
-# While the disk refuses them, this many observations wait in memory (about 2 MB).
-WAITING_LIMIT = 5_000
 
 # A status costs 400 bytes and more with all that carries it, a ping 200: every minute and every
 # half minute that is 1 MB a day. Four minutes keep what networks remember of a connection alive.
@@ -64,94 +62,6 @@ METERED_KEEPALIVE_S = 240
 AbsentPorts = Literal["exit", "retry"]
 
 _log = structlog.get_logger(__name__)
-
-
-class Recorder:
-    """Where bus threads put what they observed: into the outbox, at once.
-
-    While the outbox cannot be written, observations wait in memory, the oldest giving way, counted.
-    """
-
-    def __init__(self, outbox: Outbox) -> None:
-        """Start with nothing waiting."""
-        self._outbox = outbox
-        self._lock = Lock()
-        self._waiting: list[Observation] = []
-        self._noted = self._told = 0
-        self.dropped = 0
-
-    def __call__(self, observations: list[Observation]) -> None:
-        """Keep observations. Never raises for the disk: a bus must go on reading."""
-        with self._lock:
-            failing = bool(self._waiting)
-            batch = [*self._waiting, *observations]
-            if not batch:
-                return
-            try:
-                self._outbox.append(batch)
-            except StoreError as error:
-                self._hold(batch, error, first=not failing)
-                return
-            self._waiting = []
-            if failing:
-                _log.info(APPEND_RECOVERED, count=len(batch))
-                self._tell_dropped()
-            self._note_dropped()
-
-    def close(self) -> None:
-        """Keep what still waits: the disk may have room again. What it refuses is lost."""
-        self([])
-        if self._waiting:
-            self._drop(len(self._waiting))
-            self._tell_dropped()
-
-    def _hold(self, batch: list[Observation], error: StoreError, *, first: bool) -> None:
-        if first:
-            _log.error(APPEND_FAILED, reason=str(error))
-        surplus = max(0, len(batch) - WAITING_LIMIT)
-        if surplus:
-            self._drop(surplus)
-        self._waiting = batch[surplus:]
-
-    def _note_dropped(self) -> None:
-        """Keep the count where the technician looks; what it could not be told of now stays due."""
-        if self.dropped > self._noted:
-            with suppress(StoreError):
-                self._outbox.count_dropped(self.dropped - self._noted)
-                self._noted = self.dropped
-
-    def _drop(self, count: int) -> None:
-        """Count; tell each time it has doubled: a log of every tick would fill the disk, too."""
-        self.dropped += count
-        if self.dropped >= 2 * self._told:
-            self._tell_dropped()
-
-    def _tell_dropped(self) -> None:
-        if self.dropped > self._told:
-            _log.error(DROPPED, count=self.dropped - self._told, total=self.dropped)
-            self._told = self.dropped
-
-
-class Memos:
-    """What sampling remembers over a restart, in the outbox, beside the observations."""
-
-    def __init__(self, outbox: Outbox, boot_id: str) -> None:
-        """Read and write in `outbox`."""
-        self._outbox = outbox
-        self.boot_id = boot_id
-
-    def recall(self, datastream: str) -> str | None:
-        """Read the memo of a series; None also while the outbox cannot be read."""
-        try:
-            return self._outbox.meta(MEMO + datastream)
-        except StoreError as error:
-            _log.warning(MEMO_UNREADABLE, datastream=datastream, reason=str(error))
-            return None
-
-    def keep(self, memos: Mapping[str, str]) -> None:
-        """Write memos at once, where the disk takes them."""
-        with suppress(StoreError):
-            self._outbox.set_meta({MEMO + name: memo for name, memo in memos.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +74,31 @@ class Step:
 
 
 class App:
-    """A gateway that can be started once and stopped once."""
+    """A gateway that can be started once and stopped once.
 
-    def __init__(self, config: Config, password: str | None, refused: Sequence[str] = ()) -> None:
+    `restart_wanted` is set when a person wants it to be built again from its settings.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        password: str | None,
+        faults: Sequence[Fault] = (),
+        source: str = "gateway.toml",
+    ) -> None:
         """Take the data folder and open the outbox; raises StoreError. No port is touched yet.
 
-        `refused` says what of the settings cannot be used, for the technician's page.
+        `faults` say what of the settings cannot be used, and `source` names their file, for the
+        technician's page and the server.
         """
         data_dir = Path(config.gateway.data_dir)
         self._config = config
-        self._refused = refused
+        self._faults = faults
+        self._source = Path(source)
         self._steps: list[Step] = []
-        self._page: PageServer | None = None
+        self.restart_wanted = Event()
+        self._page: PageOpener | None = None
+        self._scanning: Scanning | None = None
         lock = DataDirLock(data_dir)
         self._steps.append(Step("data folder lock", lock.close, 0.1))
         try:
@@ -191,7 +114,7 @@ class App:
         )
         self._steps.append(Step("outbox", self.outbox.close, 0.5))
         visits = Visits(data_dir)
-        self._book = InventoryBook(config, self.outbox, visits)
+        self._book = InventoryBook(config, self.outbox, visits, clock, self._faults)
         self._uplink = Uplink(
             uplink_settings(config, password),
             self.outbox,
@@ -201,10 +124,12 @@ class App:
             SystemRandom(),
         )
         recorder = Recorder(self.outbox)
+        self._relay = Relay(recorder)
         self._steps.append(Step("waiting observations", recorder.close, 0.5))
-        board = Board(recorder)
+        self._steps.append(Step("recorder", self._relay.stop, 0.6))
+        board = Board(self._relay)
         lending = Lending(loans(config), board)
-        memos, models = Memos(self.outbox, clock.boot_id), config.models
+        memos, models = Memos(self.outbox, clock.boot_id, self._relay.keep), config.models
         self._buses = [
             BusRunner(bus, clock, lending, self._identified, memos, models) for bus in config.bus
         ]
@@ -212,18 +137,13 @@ class App:
             self._offer_page(clock, board, visits)
 
     def _offer_page(self, clock: Clock, board: Board, visits: Visits) -> None:
-        """Open the page if its address can be had: no reading waits for it."""
-        try:
-            self._page = self._open_page(clock, board, visits)
-        except BusError as error:
-            _log.error(PAGE_UNAVAILABLE, reason=str(error))
-            return
-        self._steps.append(Step("page", self._page.close, 0.6))
-
-    def _open_page(self, clock: Clock, board: Board, visits: Visits) -> "PageServer":
+        """Prepare the page; its address is tried for as long as it takes, beside all else."""
         from gateway.page.desk import Desk, Parts  # noqa: PLC0415 - memory, where there is no page
-        from gateway.page.server import PageServer  # noqa: PLC0415
+        from gateway.page.opener import PageOpener  # noqa: PLC0415
+        from gateway.page.scanning import Scanning  # noqa: PLC0415
 
+        buses = {bus.id: runner for bus, runner in zip(self._config.bus, self._buses, strict=True)}
+        scanning = Scanning(self._config, self._source, buses, time.monotonic)
         parts = Parts(
             config=self._config,
             clock=clock,
@@ -231,18 +151,33 @@ class App:
             board=board,
             uplink=self._uplink,
             visits=visits,
-            buses=lambda: [bus.health() for bus in self._buses],
-            refused=self._refused,
+            buses=buses,
+            scanning=scanning,
+            settings=self._source,
+            restart=self.restart_wanted.set,
+            refused=[str(one) for one in self._faults],
         )
+        self._scanning, desk = scanning, Desk(parts)
+        self._page = PageOpener(lambda: self._open_page(desk))
+        self._steps.append(Step("page", self._page.close, 0.6))
+
+    def _open_page(self, desk: "Desk") -> "PageServer":
+        from gateway.page.server import PageServer  # noqa: PLC0415
+
         page = self._config.page
         pin = "" if is_loopback(page.host) else os.environ.get(PIN_VARIABLE, "")
-        return PageServer(page.host, page.port, Desk(parts), pin)
+        return PageServer(page.host, page.port, desk, pin)
 
     def start(self) -> None:
         """Start the uplink and every bus."""
+        self._note_standing()
         self._uplink.start()
         self._steps.append(Step("uplink", lambda: self._uplink.stop(1.4), 1.5))
+        self._relay.start()
+        self._steps.append(Step("recorder", self._relay.stop, 0.6))
         self._steps.append(Step("buses", self._stop_buses, 0.9))
+        if self._scanning is not None:  # which may have a bus's port
+            self._steps.append(Step("scan", self._scanning.close, 0.5))
         for bus in self._buses:
             bus.start()
         if self._page is not None:
@@ -261,6 +196,11 @@ class App:
         for thread in threads:
             thread.join()
 
+    def _note_standing(self) -> None:
+        """Note since when what is attached is as it is, whenever the server hears of it."""
+        with suppress(StoreError):
+            self._book.current()
+
     def _identified(self, thing: str, sensor_id: str, identity: Identity) -> None:
         try:
             changed = self._book.identified(thing, sensor_id, identity)
@@ -268,6 +208,7 @@ class App:
             _log.error(NOTE_FAILED, reason=str(error))
             return
         if changed:
+            self._note_standing()
             self._uplink.announce()
 
 
@@ -334,7 +275,7 @@ def build(
     config: Config,
     source: str,
     absent_ports: AbsentPorts = "exit",
-    refused: Sequence[str] = (),
+    faults: Sequence[Fault] = (),
 ) -> App:
     """Check what a person can mend, then build.
 
@@ -343,11 +284,16 @@ def build(
     """
     ca_file = config.uplink.ca_file
     if config.uplink.tls and ca_file and not Path(ca_file).is_file():
-        raise ConfigError(source, f"uplink.ca_file '{ca_file}' is not there")
+        raise ConfigError(
+            source,
+            f"uplink.ca_file '{ca_file}' is not there: copy the broker's CA certificate there, or "
+            "correct the path",
+            line_of(source, ("uplink", "ca_file")),
+        )
     if absent_ports == "exit":
         check_ports(config.bus, source)
     _check_page(config.page, source)
-    return App(config, os.environ.get(PASSWORD_VARIABLE), refused)
+    return App(config, os.environ.get(PASSWORD_VARIABLE), faults, source)
 
 
 def _check_page(page: PageSection, source: str) -> None:
@@ -357,6 +303,7 @@ def _check_page(page: PageSection, source: str) -> None:
             source,
             f"page.listen '{page.listen}' can be reached from elsewhere: set {PIN_VARIABLE} to "
             "4 to 12 digits (in /etc/saxaul/gateway.env), or listen on 127.0.0.1",
+            line_of(source, ("page", "listen")),
         )
 
 

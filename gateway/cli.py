@@ -30,7 +30,8 @@ CRASHED = "command_failed"
 SENSOR_REFUSED = "sensor_refused"
 BUS_REFUSED = "bus_refused"
 STARTING_ANEW = "outbox_damaged_starting_anew"
-# How often `run` looks whether its outbox has met damage.
+SETTINGS_READ_AGAIN = "settings_read_again"
+# How often `run` looks whether its outbox has met damage, or a person wants it to start again.
 WATCH_S = 1.0
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -211,7 +212,12 @@ def _run(args: argparse.Namespace) -> int:
         raise
     stop = _stop_signal()
     while not _serve(app, stop):
-        _log.error(STARTING_ANEW)  # opening the outbox again salvages it
+        if app.restart_wanted.is_set():
+            config, faults = load_valid(args.config)
+            _log.info(SETTINGS_READ_AGAIN, file=str(args.config))
+            _tell_refused(faults, args.config)
+        else:
+            _log.error(STARTING_ANEW)  # opening the outbox again salvages it
         app = _build(config, faults, args)
     _log.info(STOPPED)
     return EXIT_OK
@@ -234,12 +240,11 @@ def _tell_refused(faults: Sequence[Fault], path: Path) -> None:
 def _build(config: Config, faults: Sequence[Fault], args: argparse.Namespace) -> "App":
     from gateway.app import build  # noqa: PLC0415 - see the module's docstring
 
-    refused = [str(one) for one in faults]
-    return build(config, str(args.config), args.absent_ports, refused)
+    return build(config, str(args.config), args.absent_ports, faults)
 
 
 def _serve(app: "App", stop: threading.Event) -> bool:
-    """Run until told to stop, which gives True, or until damage is met, which gives False."""
+    """Run until told to stop, which gives True; False when it is to be built again: see `_wait`."""
     try:
         app.start()
         return _wait(app, stop)
@@ -265,7 +270,7 @@ def _stop_signal() -> threading.Event:
 
 def _wait(app: "App", stop: threading.Event) -> bool:
     while not stop.wait(WATCH_S):
-        if app.outbox.is_damaged:
+        if app.outbox.is_damaged or app.restart_wanted.is_set():
             return False
     return True
 

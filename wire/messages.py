@@ -68,10 +68,32 @@ class ThingInfo(Message, frozen=True, kw_only=True):
     elevation_m: float | None = None
 
 
+class NoValueInfo(Message, frozen=True, kw_only=True):
+    """A value that stands for none, and why."""
+
+    value: float
+    reason: Text
+
+
+class FieldInfo(Message, frozen=True, kw_only=True):
+    """What a catalogue says of a series; numbers are in the unit that the series is announced in.
+
+    Outside `span` the instrument cannot have measured; `resolution` is its smallest step.
+    """
+
+    property: Text
+    span: tuple[float, float] | None = None
+    resolution: float | None = None
+    no_values: Annotated[list[NoValueInfo], msgspec.Meta(max_length=16)] = []
+
+
 class SensorInfo(Message, frozen=True, kw_only=True):
     """An instrument at a thing. `installed` is an ISO 8601 date.
 
-    `reference_m` is the distance to the surface below it when it was put up.
+    `reference_m` is the distance to the surface below it when it was put up. `since` (ms, UTC) is
+    when it first stood there as it is described; left out where no clock could tell. `refused` says
+    why the gateway does not read it, which then announces no series of it. `fields` are those of a
+    model that only the gateway's own catalogue knows.
     """
 
     id: Name
@@ -85,6 +107,9 @@ class SensorInfo(Message, frozen=True, kw_only=True):
     height_m: float | None = None
     installed: Text = ""
     reference_m: float | None = None
+    since: int | None = None
+    refused: Text = ""
+    fields: Annotated[list[FieldInfo], msgspec.Meta(max_length=64)] = []
 
 
 class DatastreamInfo(Message, frozen=True, kw_only=True):
@@ -109,10 +134,12 @@ class InstallationStep(Message, frozen=True, kw_only=True):
 class Installation(Message, frozen=True, kw_only=True):
     """How a technician left a gateway; `at` is in ms, UTC, `photos` are SHA-256 in hex.
 
-    Photos stay on the gateway's disk: a link may be too thin for them.
+    `clock` says how far `at` can be believed. Photos stay on the gateway's disk: a link may be too
+    thin for them.
     """
 
     at: int
+    clock: ClockSource = ClockSource.UNKNOWN
     by: Text
     green: bool
     notes: Annotated[str, msgspec.Meta(max_length=2000)] = ""

@@ -45,6 +45,8 @@ PROPERTIES: dict[str, ObservedProperty] = {
         # Soil water
         _P("vwc", "Soil water", "m3/m3", "volume_fraction_of_condensed_water_in_soil"),
         _P("vwc_raw", "Soil water, raw", "{raw}"),
+        # 0 at the wilting point, 1 at field capacity: how dry a soil is, whatever its texture.
+        _P("relative_extractable_water", "Extractable soil water", "1"),
         _P("soil_temperature", "Soil temperature", "Cel", "soil_temperature"),
         _P("soil_ec", "Soil bulk conductivity", "uS/cm"),
         # At 25 Cel, where the probe itself converts to that.

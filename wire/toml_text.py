@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Any, TypeAlias, TypeVar, get_args, get_type_hints
+from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -46,25 +46,38 @@ def parse(text: str, kind: type[T], source: str) -> T:
 
     Decimals keep the digits that were written: a scale of 0.1 is exactly one tenth.
     """
-    tree = _load(text, source)
+    tree = tree_of(text, source)
     try:
         return msgspec.convert(tree, kind)
     except msgspec.ValidationError as error:
         raise _explain(str(error), text, kind, source) from None
 
 
+class Misfit(NamedTuple):
+    """What does not fit a type: where in the tree, in which line, what it is and the remedy."""
+
+    path: Path
+    line: int | None
+    message: str
+
+
+def misfits(tree: dict[str, Any], text: str, kind: type) -> list[Misfit]:
+    """Find all that keeps a tree, read from `text`, from being a `kind`."""
+    return [_told(message, text, kind, path) for path, message in _misfits(tree, kind, ())]
+
+
 def faults(text: str, kind: type, source: str) -> list[ConfigError]:
     """Find all that keeps TOML text from being read into `kind`, not only the first."""
     try:
-        tree = _load(text, source)
+        tree = tree_of(text, source)
     except ConfigError as error:
         return [error]
-    return [
-        _explain(message, text, kind, source, path) for path, message in _misfits(tree, kind, ())
-    ]
+    found = misfits(tree, text, kind)
+    return [ConfigError(source, one.message, one.line) for one in found]
 
 
-def _load(text: str, source: str) -> dict[str, Any]:
+def tree_of(text: str, source: str) -> dict[str, Any]:
+    """Read TOML text as it stands; raises ConfigError for what is none."""
     try:
         return tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
@@ -118,7 +131,12 @@ def _misfit(value: Any, kind: Any, path: Path) -> Iterator[tuple[Path, str]]:
         yield path, str(error)
 
 
-def _explain(message: str, text: str, kind: type, source: str, above: Path = ()) -> ConfigError:
+def _explain(message: str, text: str, kind: type, source: str) -> ConfigError:
+    found = _told(message, text, kind)
+    return ConfigError(source, found.message, found.line)
+
+
+def _told(message: str, text: str, kind: type, above: Path = ()) -> Misfit:
     """Say for people what msgspec says; `above` is where in the tree it was asked."""
     found = _PATH.search(message)
     path = (*above, *_steps(found[1])) if found else above
@@ -135,7 +153,7 @@ def _explain(message: str, text: str, kind: type, source: str, above: Path = ())
     )
     if place and not unknown:
         plain = f"{place}: {plain}{_remedy(plain, kind, path)}"
-    return ConfigError(source, plain, nearest_line(lines, path))
+    return Misfit(path, nearest_line(lines, path), plain)
 
 
 def _remedy(message: str, kind: type, path: Path) -> str:

@@ -24,7 +24,6 @@ from benchmarks.gateway_suite.virtual import (
 from firmware_sim.devices.base import Answer
 from firmware_sim.host import PortPlan
 from firmware_sim.scenario import build
-from gateway.app import Memos, Recorder
 from gateway.buses.link import Link
 from gateway.buses.runner import BusSite, port_settings, worker_of
 from gateway.buses.serial_port import Machine
@@ -33,6 +32,7 @@ from gateway.clock.sources import TimeSources
 from gateway.config import BusSection
 from gateway.logs import configure
 from gateway.outbox import Outbox
+from gateway.recording import Memos, Recorder
 from gateway.uplink.upkeep import Upkeep
 from wire.catalogue import bundled
 
@@ -82,7 +82,7 @@ class Station:
         self._outbox = Outbox(folder, clock, _HOLD_S)
         self._upkeep = Upkeep(self._outbox, clock, round(_TURN_S * 1000))
         self._recorder = Recorder(self._outbox)
-        memos = Memos(self._outbox, clock.boot_id)
+        memos = Memos(self._outbox, clock.boot_id, lambda memos: self._recorder([], memos))
         plans = {plan.bus_id: plan for plan in build(scenario(), folder, BEGAN_S).ports}
         self._lanes = [
             _Lane(bus, self._line(plans[bus.id]), self._recorder, memos) for bus in buses()

@@ -6,6 +6,7 @@ from threading import Event
 import structlog
 
 from gateway.buses.serial_port import Machine, PortSettings, SerialPort, StoppedError
+from gateway.buses.worker import PORT_AWAY
 from gateway.drivers.conversation import Ask, Step
 from gateway.errors import BusError
 
@@ -14,6 +15,8 @@ BUS_BACK = "bus_back"
 
 MIN_BACK_OFF_S = 1.0
 MAX_BACK_OFF_S = 30.0
+# How often it is looked whether a port that was lent is given back.
+LENT_LOOK_S = 0.2
 
 Log = structlog.typing.FilteringBoundLogger
 
@@ -21,7 +24,8 @@ Log = structlog.typing.FilteringBoundLogger
 class Link:
     """A port that may be away. Says once that it went, and once that it is of use again.
 
-    `last_error` is why it went, until it is; `openings` counts how often it was opened.
+    `last_error` is why it went, until it is; `openings` counts how often it was opened. `lent_for`
+    is what it was given out of hand for; empty while it was not.
     """
 
     def __init__(
@@ -42,7 +46,13 @@ class Link:
         self._try_at_ms: int | None = None
         self._back_off_s = MIN_BACK_OFF_S
         self.last_error = ""
+        self.lent_for = ""
         self.openings = 0
+
+    @property
+    def why_away(self) -> str:
+        """Say why what is due while the port is not there is missing."""
+        return self.lent_for or PORT_AWAY
 
     @property
     def is_open(self) -> bool:
@@ -51,6 +61,8 @@ class Link:
 
     def ensure_open(self) -> bool:
         """Open the port if it is away and its pause is over; tell whether it is there."""
+        if self.lent_for:
+            return False
         if self._port is None:
             if self.pause_s() == 0:
                 self._open()
@@ -60,6 +72,8 @@ class Link:
 
     def pause_s(self) -> float:
         """Tell how long to wait before the port is tried again; 0 when it may be, or is open."""
+        if self.lent_for:
+            return LENT_LOOK_S
         if self._port is not None or self._try_at_ms is None:
             return 0.0
         return max(0, self._try_at_ms - self._mono_ms()) / 1000
@@ -75,6 +89,16 @@ class Link:
     def read(self) -> bytes:
         """Give what a talker sent, after a short while at most; raises BusError."""
         return self._use(lambda port: port.read())
+
+    def lend(self, reason: str) -> None:
+        """Close the port and leave it alone until `take_back`; `reason` is told meanwhile."""
+        self.close()
+        self.lent_for = reason
+
+    def take_back(self) -> None:
+        """Use the port again, at once."""
+        self.lent_for = ""
+        self._try_at_ms = None
 
     def close(self) -> None:
         """Give the port back."""

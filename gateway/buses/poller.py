@@ -1,17 +1,19 @@
 """Sensors that are asked: every due slot becomes a poll, or missing with the reason why not.
 
 One exchange at a time is on the line, but several polls may be under way: a conversation that waits
-with `others` lets the sensors go on whose turn has come.
+with `others` lets the sensors go on whose turn has come. A sensor that a person asks is polled when
+nothing is due; its slots stay where they are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from gateway.buses.asking import Answer, Questions
 from gateway.buses.back_off import BackOff
 from gateway.buses.link import Link, Log
-from gateway.buses.worker import BUS_BUSY, PORT_AWAY, Tally
+from gateway.buses.worker import BUS_BUSY, Tally
 from gateway.codecs.sdi12 import Identity
-from gateway.config import SensorSection
+from gateway.config import SensorSection, place_of
 from gateway.drivers.conversation import Conversation, PolledDriver, Wait
 from gateway.drivers.outcome import TIMEOUT, all_missing
 from gateway.errors import BusError
@@ -31,6 +33,10 @@ SENSOR_BACK = "sensor_back"
 MAX_IDLE_S = 1.0
 # So much earlier must a failing sensor be due to be asked before one that works.
 PATIENCE_MS = 5_000
+# A sensor that is asked for within this long before its slot answers at the slot.
+SLOT_SOON_MS = 3_000
+# How long polls under way may go on when the port is wanted elsewhere.
+SETTLE_MS = 15_000
 
 
 @dataclass(slots=True)
@@ -64,9 +70,9 @@ class Polled:
 
 @dataclass(slots=True)
 class _Poll:
-    """A poll that has begun, and when its conversation goes on."""
+    """A poll that has begun, and when its conversation goes on; without a slot, a person asked."""
 
-    slot_ms: int
+    slot_ms: int | None
     conversation: Conversation[list[Reading]]
     resume_ms: int = 0
     began: bool = False
@@ -85,6 +91,7 @@ class Poller:
     ) -> None:
         """Serve `sensors` over `link`; `on_identified` hears who answers at an address."""
         self.tally = Tally()
+        self.questions = Questions()
         self._sensors = sensors
         self._link = link
         self._clock = clock
@@ -93,6 +100,8 @@ class Poller:
         self._polls: dict[int, _Poll] = {}  # under way, by the sensor's place in `sensors`
         self._now: int | None = None  # whose poll is being carried on
         self._openings = 0
+        self._places = {place_of(one.sensor): at for at, one in enumerate(sensors)}
+        self._settle_by_ms: int | None = None  # since the port is wanted elsewhere
         self._done: list[Observation] = []
 
     def step(self) -> None:
@@ -106,11 +115,31 @@ class Poller:
             self._openings = self._link.openings
             self._forgive()
         mono_ms = self._clock.mono_ms()
-        places = range(len(self._sensors))
-        if due := [place for place in places if self._due_ms(place) <= mono_ms]:
+        if due := [place for place in self._eligible() if self._due_ms(place) <= mono_ms]:
             place = min(due, key=self._rank)
             if place in self._polls or self._begin(place):
                 self._carry_on(place)
+        elif (asked := self._asked()) is not None:
+            self.tally.polls += 1
+            self._polls[asked] = _Poll(None, self._sensors[asked].driver.poll())
+            self._carry_on(asked)
+
+    def settles(self, reason: str) -> bool:
+        """Begin nothing new; tell whether nothing is under way any more. For who wants the port.
+
+        What takes too long is given up, for this reason.
+        """
+        mono_ms = self._clock.mono_ms()
+        if self._settle_by_ms is None:
+            self._settle_by_ms = mono_ms + SETTLE_MS
+        if mono_ms >= self._settle_by_ms:
+            for place in list(self._polls):
+                self._end(place, reason)
+        return not self._polls
+
+    def go_on(self) -> None:
+        """Begin polls again."""
+        self._settle_by_ms = None
 
     def abandon(self, reason: str) -> None:
         """Make the slot missing whose poll was being carried on and broke off."""
@@ -119,9 +148,11 @@ class Poller:
 
     def finish(self, reason: str) -> None:
         """Make all slots missing that are due and will not be polled any more."""
-        for place, one in enumerate(self._sensors):
+        for name, place in self._places.items():
+            one = self._sensors[place]
             if place in self._polls:
                 self._end(place, reason)
+            self._answer(name, reason=reason)
             for slot_ms in self._slots(one):
                 self._done += one.missing(slot_ms, reason)
 
@@ -133,11 +164,41 @@ class Poller:
     def idle_s(self) -> float:
         """Tell how long it is until something is due, or to the next try at the port."""
         mono_ms = self._clock.mono_ms()
-        dues = [self._due_ms(place) for place in range(len(self._sensors))]
-        waits = [max(0, min(dues) - mono_ms) / 1000]
+        dues = [self._due_ms(place) for place in self._eligible()]
+        waits = [max(0, due - mono_ms) / 1000 for due in dues]
+        if self._asked() is not None:
+            waits.append(0.0)
         if not self._link.is_open:
             waits.append(self._link.pause_s())
-        return min(*waits, MAX_IDLE_S)
+        return min([*waits, MAX_IDLE_S])
+
+    def _eligible(self) -> Iterable[int]:
+        """Name the sensors that may have a turn: all, unless the port is wanted elsewhere."""
+        is_wanted = self._settle_by_ms is not None and self._link.is_open
+        return self._polls if is_wanted else range(len(self._sensors))
+
+    def _asked(self) -> int | None:
+        """Choose the sensor that a person wants to hear of now, if one may be polled for that.
+
+        Where the port is away the question is answered with the reason; a poll that is under way,
+        or comes in a moment, answers it as well.
+        """
+        if not (waiting := self.questions.waiting()):
+            return None
+        if not self._link.is_open:
+            for name in waiting:
+                self._answer(name, reason=self._link.last_error or self._link.why_away)
+            return None
+        if self._settle_by_ms is not None:
+            return None
+        after_ms = self._clock.mono_ms() + SLOT_SOON_MS
+        places = [self._places[name] for name in waiting]
+        return next(
+            (one for one in places if one not in self._polls and self._due_ms(one) > after_ms), None
+        )
+
+    def _answer(self, name: str, readings: Sequence[Reading] = (), reason: str = "") -> None:
+        self.questions.answer(name, Answer(self._clock.mono_ms(), readings, reason))
 
     def _due_ms(self, place: int) -> int:
         """Tell when a sensor's turn comes: its poll's, or else its next slot's."""
@@ -165,13 +226,14 @@ class Poller:
             return False
         self._skip(one, slots[:-1])
         slot_ms = slots[-1]
-        if self._link.is_open and one.back_off.holds(self._clock.mono_ms()):
+        is_held = one.back_off.holds(self._clock.mono_ms())
+        if self._link.is_open and is_held and place_of(one.sensor) not in self.questions.waiting():
             self._done += one.missing(slot_ms, TIMEOUT)
             return False
         self.tally.polls += 1
         if not self._link.is_open:
             self.tally.failures += 1
-            self._done += one.missing(slot_ms, PORT_AWAY)
+            self._done += one.missing(slot_ms, self._link.why_away)
             return False
         self._polls[place] = _Poll(slot_ms, one.driver.poll())
         return True
@@ -184,15 +246,23 @@ class Poller:
             readings = self._hold(poll)
         except BusError:
             self.tally.failures += 1
-            self._end(place, PORT_AWAY)
+            self._end(place, self._link.why_away)
             return
         if readings is not None:
-            one = self._sensors[place]
+            self._conclude(self._sensors[place], poll, readings)
+            del self._polls[place]
+        self._now = None
+
+    def _conclude(self, one: Polled, poll: _Poll, readings: Sequence[Reading]) -> None:
+        """Take what a poll brought: into its slot's observations, and to who asked for it."""
+        if poll.slot_ms is not None:
             self._note(one, readings)
             self._done += one.observations(poll.slot_ms, readings)
-            del self._polls[place]
             self._skip(one, self._slots(one))
-        self._now = None
+        else:
+            one.sampler.gather(self._clock.mono_ms(), readings)
+            self._note_asked(one, readings)
+        self._answer(place_of(one.sensor), readings)
 
     def _hold(self, poll: _Poll) -> list[Reading] | None:
         """Take steps up to the end, or None at a wait that others may use."""
@@ -211,9 +281,11 @@ class Poller:
     def _end(self, place: int, reason: str) -> None:
         """Give a poll up: its slot is missing."""
         self._now = None
-        poll = self._polls.pop(place)
+        poll, one = self._polls.pop(place), self._sensors[place]
         poll.conversation.close()
-        self._done += self._sensors[place].missing(poll.slot_ms, reason)
+        if poll.slot_ms is not None:
+            self._done += one.missing(poll.slot_ms, reason)
+        self._answer(place_of(one.sensor), reason=reason)
 
     def _slots(self, one: Polled) -> list[int]:
         mono_ms = self._clock.mono_ms()
@@ -225,13 +297,20 @@ class Poller:
 
     def _why_skipped(self, one: Polled) -> str:
         if not self._link.is_open:
-            return PORT_AWAY
+            return self._link.why_away
         return TIMEOUT if one.back_off.holds(self._clock.mono_ms()) else BUS_BUSY
 
     def _forgive(self) -> None:
         """Ask all sensors again at their next slots."""
         for one in self._sensors:
             one.back_off.reset()
+
+    def _note_asked(self, one: Polled, readings: Sequence[Reading]) -> None:
+        """Believe a sensor that answers a person; that it did not, its slots will tell."""
+        if any(reading.value is not None for reading in readings):
+            self._note(one, readings)
+        else:
+            self.tally.failures += 1
 
     def _note(self, one: Polled, readings: Sequence[Reading]) -> None:
         """Say once that a sensor went, once that it is back, and who it is."""

@@ -1,11 +1,14 @@
 """One thread a bus: it serves the bus's sensors for as long as the gateway runs, come what may."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
 import structlog
 
+from gateway.buses.asking import Questions
+from gateway.buses.handover import Handover
 from gateway.buses.link import Link, Log
 from gateway.buses.listener import LearnsTime, Listened, Listener
 from gateway.buses.poller import OnIdentified, Polled, Poller
@@ -26,12 +29,16 @@ from gateway.sampling.schedule import Clock, Schedule
 from wire.catalogue import Protocol, SensorModel, bundled
 
 BUS_CRASHED = "bus_crashed"
+PORT_LENT = "port_lent"
+PORT_TAKEN_BACK = "port_taken_back"
 OBSERVATIONS_DROPPED = "observations_dropped"
 
 Sink = Callable[[list[Observation]], None]
 
 RESTART_S = 1.0
 STOP_S = 3.0
+# How long who wants the port waits for it: polls under way come to their end first.
+HANDOVER_S = 20.0
 # What is kept in memory while the outbox takes nothing: an hour of 30 sensors at 10 s.
 MAX_HELD = 50_000
 DAVIS_BAUD = 19200  # Davis serial manual, "RS-232 Serial Communication"
@@ -92,6 +99,8 @@ class BusRunner:
         self._link = Link(port_settings(bus, self._models), clock.mono_ms, self._stop, self._log)
         site = BusSite(self._link, clock, self._log, on_identified, memory or Forgetful())
         self._worker = worker_of(bus, self._models, site)
+        self._handover = Handover()
+        self.questions = self._worker.questions if isinstance(self._worker, Poller) else Questions()
         self._held: list[Observation] = []
         self._crashes = 0
         self._thread = Thread(target=self._run, name=f"bus-{bus.id}", daemon=True)
@@ -112,15 +121,52 @@ class BusRunner:
         return BusHealth(
             bus=self._bus.id,
             open=self._link.is_open,
-            last_error=self._link.last_error,
+            last_error=self._link.lent_for or self._link.last_error,
             polls=tally.polls,
             failures=tally.failures,
             crashes=self._crashes,
         )
 
+    def ask(self, place: str) -> None:
+        """Have a sensor (thing/sensor) read as soon as the bus has time, between its slots.
+
+        What comes of it is in `questions`; it is no observation.
+        """
+        self.questions.put(place)
+        if isinstance(self._worker, Listener):
+            self.questions.answer(place, self._worker.heard(place))
+
+    def without_port(
+        self, reason: str, timeout_s: float = HANDOVER_S
+    ) -> AbstractContextManager[None]:
+        """Have the bus leave its port to somebody else for a while; then it takes it back.
+
+        What is due meanwhile is missing for this reason. Entering raises BusError when the bus
+        does not let go in time.
+        """
+        return self._handover.taken(reason, timeout_s)
+
+    def _heed(self) -> None:
+        """Give the port out of hand, or take it back, as is wanted."""
+        wanted, link, worker = self._handover.wanted, self._link, self._worker
+        if wanted and not link.lent_for:
+            if isinstance(worker, Poller) and not worker.settles(wanted):
+                return
+            link.lend(wanted)
+            self._log.info(PORT_LENT, reason=wanted)
+        elif not wanted:
+            if isinstance(worker, Poller):
+                worker.go_on()
+            if link.lent_for:
+                link.take_back()
+                self._log.info(PORT_TAKEN_BACK)
+        if wanted:
+            self._handover.give()
+
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
+                self._heed()
                 self._worker.step()
                 self._deliver()
                 self._stop.wait(self._worker.idle_s())

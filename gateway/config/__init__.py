@@ -3,8 +3,15 @@
 Passwords are not written here; the environment carries them (SAXAUL_MQTT_PASSWORD).
 """
 
-from gateway.config.faults import Fault
-from gateway.config.reading import SettingsError, catalogue_folder, load, load_valid, read
+from gateway.config.faults import Fault, RefusedSensor
+from gateway.config.reading import (
+    SettingsError,
+    catalogue_folder,
+    line_of,
+    load,
+    load_valid,
+    read,
+)
 from gateway.config.sections import (
     BusSection,
     CatalogueSection,
@@ -31,6 +38,7 @@ __all__ = [
     "GatewaySection",
     "OutboxSection",
     "PageSection",
+    "RefusedSensor",
     "SensorSection",
     "SettingsError",
     "ThingSection",
@@ -39,6 +47,7 @@ __all__ = [
     "datastream_name",
     "is_loopback",
     "lender_of",
+    "line_of",
     "load",
     "load_valid",
     "place_of",

@@ -6,6 +6,7 @@ A fault of one sensor, or of one bus, keeps no other sensor from being read.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.catalogue.models import likely
 from gateway.codecs.modbus_rtu import MAX_ADDRESS, MIN_ADDRESS
@@ -34,12 +35,21 @@ MIN_DAILY_MB = 0.5
 _DAVIS_CHANNELS = ("", "1", "2", "3", "4")
 
 
+class RefusedSensor(NamedTuple):
+    """A sensor that is in the settings and cannot be used, as far as it can be named."""
+
+    thing: str
+    id: str
+    model: str
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What is wrong in a file, and what to do about it.
 
     `bus` and `sensor` are the places, from 0, of what cannot be used for it: a sensor of a bus, a
-    whole bus (`sensor` is None), or the whole file (both are None). `about` names it for people.
+    whole bus (`sensor` is None), or the whole file (both are None). `about` names it for people,
+    `sensors` are those that are not read for it.
     """
 
     source: str
@@ -48,6 +58,7 @@ class Fault:
     about: str = ""
     bus: int | None = None
     sensor: int | None = None
+    sensors: tuple[RefusedSensor, ...] = ()
 
     def __str__(self) -> str:
         """Tell it in one line: file, line, place, remedy."""
@@ -66,18 +77,30 @@ def find_faults(
         about = f"bus '{bus.id}'"
         for key, message in _of_bus(bus, models):
             line = nearest_line(lines, ("bus", at, key))
-            found.append(Fault(source, line, message, about, at))
+            found.append(Fault(source, line, message, about, at, None, _refused(bus.sensor)))
         for index, sensor in enumerate(bus.sensor):
             for key, message in _of_sensor(config, bus, sensor, models):
                 line = nearest_line(lines, ("bus", at, "sensor", index, key))
                 whose = f"{about}, sensor '{sensor.id}'"
-                found.append(Fault(source, line, message, whose, at, index))
-    return sorted(found, key=lambda fault: fault.line or 0)
+                found.append(Fault(source, line, message, whose, at, index, _refused([sensor])))
+    return in_order(found)
+
+
+def in_order(faults: Sequence[Fault]) -> list[Fault]:
+    """Put faults in the order of their lines."""
+    return sorted(faults, key=lambda fault: fault.line or 0)
+
+
+def _refused(sensors: Sequence[SensorSection]) -> tuple[RefusedSensor, ...]:
+    return tuple(RefusedSensor(one.thing, one.id, one.model) for one in sensors)
 
 
 def _of_file(config: Config) -> Iterator[tuple[KeyPath, str]]:
     yield from _twice("thing", "id", [thing.id for thing in config.thing])
     yield from _twice("bus", "id", [bus.id for bus in config.bus])
+    if not config.bus and not config.page.listen:
+        found = "'saxaul-gateway scan --write' finds sensors and adds them"
+        yield ("bus",), f"there is no [[bus]]: {found}; so does the page, with page.listen set"
     yield from _twice("bus", "port", [bus.port for bus in config.bus])
     yield from _of_clock(config)
     yield from _of_uplink(config)

@@ -1,15 +1,16 @@
 """Reading gateway.toml without touching hardware: all of it, or what of it can be used."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from gateway.config.faults import Fault, find_faults
+from gateway.config.faults import Fault, find_faults, in_order
+from gateway.config.fitting import Fitting, fit
 from gateway.config.sections import BusSection, CatalogueSection, Config
 from wire.errors import ConfigError
-from wire.toml_text import faults as misfits
-from wire.toml_text import key_lines, parse
+from wire.toml_text import Path as KeyPath
+from wire.toml_text import key_lines, misfits, nearest_line, parse, tree_of
 
 
 class SettingsError(ConfigError):
@@ -36,10 +37,11 @@ def load(path: Path) -> Config:
 def load_valid(path: Path) -> tuple[Config, list[Fault]]:
     """Read gateway.toml without the sensors that cannot be read, and what is wrong with those.
 
-    Raises ConfigError for faults of the whole file, and when no sensor is left.
+    Raises ConfigError for faults of the whole file, and when no sensor is left and no page, on
+    which it could be mended.
     """
     config, faults = read(path)
-    if not config.bus or any(fault.bus is None for fault in faults):
+    if not (config.bus or config.page.listen) or any(fault.bus is None for fault in faults):
         raise SettingsError(str(path), faults, faults[0].line)
     return config, faults
 
@@ -47,12 +49,28 @@ def load_valid(path: Path) -> tuple[Config, list[Fault]]:
 def read(path: Path) -> tuple[Config, list[Fault]]:
     """Read what can be used of gateway.toml, maybe without any bus, and find all its faults.
 
-    Raises ConfigError for a file that is no TOML, or that has keys or values of no known sort.
+    Raises ConfigError for a file that is no TOML, or that has keys or values of no known sort
+    elsewhere than in a bus.
     """
     source, text = str(path), _text_of(path)
-    config = _placed(_parsed(text, source), path)
-    faults = find_faults(config, config.models, source, key_lines(text))
-    return msgspec.structs.replace(config, bus=list(_usable(config, faults))), faults
+    fitting = _fitting(text, source)
+    config = _placed(msgspec.convert(fitting.tree, Config), path)
+    faults = [
+        one
+        for one in find_faults(config, config.models, source, fitting.lines)
+        if (one.bus, one.sensor) not in fitting.refused
+    ]
+    refused = {*fitting.refused, *((fault.bus, fault.sensor) for fault in faults)}
+    usable = msgspec.structs.replace(config, bus=list(_usable(config, refused)))
+    return usable, in_order([*fitting.faults, *faults])
+
+
+def line_of(source: str, key: KeyPath) -> int | None:
+    """Find the line of a key, or of the table nearest above it; None without such a file."""
+    try:
+        return nearest_line(key_lines(Path(source).read_text(encoding="utf-8")), key)
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def catalogue_folder(path: Path) -> Path | None:
@@ -77,12 +95,14 @@ def _text_of(path: Path) -> str:
         raise ConfigError(str(path), "is no text in UTF-8; save it as UTF-8") from None
 
 
-def _parsed(text: str, source: str) -> Config:
-    try:
-        return parse(text, Config, source)
-    except ConfigError as error:
-        faults = misfits(text, Config, source) or [error]
-        raise SettingsError(source, faults, error.line) from None
+def _fitting(text: str, source: str) -> Fitting:
+    tree = tree_of(text, source)
+    found = misfits(tree, text, Config)
+    fitting = fit(tree, found, key_lines(text), source)
+    if fitting is None:
+        told = [ConfigError(source, one.message, one.line) for one in found]
+        raise SettingsError(source, told, told[0].line)
+    return fitting
 
 
 def _placed(config: Config, path: Path) -> Config:
@@ -94,9 +114,10 @@ def _placed(config: Config, path: Path) -> Config:
     return msgspec.structs.replace(config, catalogue=placed)
 
 
-def _usable(config: Config, faults: Sequence[Fault]) -> Iterator[BusSection]:
+def _usable(
+    config: Config, refused: Collection[tuple[int | None, int | None]]
+) -> Iterator[BusSection]:
     """Leave out every bus and every sensor that is refused, and a bus of which none is left."""
-    refused = {(fault.bus, fault.sensor) for fault in faults}
     for at, bus in enumerate(config.bus):
         sensors = [one for index, one in enumerate(bus.sensor) if (at, index) not in refused]
         if sensors and (at, None) not in refused:

@@ -168,7 +168,7 @@ class BusSection(_Section, frozen=True, kw_only=True):
 
 
 class Config(_Section, frozen=True, kw_only=True):
-    """The whole of gateway.toml."""
+    """The whole of gateway.toml. Without a bus there is the page alone, to find sensors with."""
 
     gateway: GatewaySection
     uplink: UplinkSection = UplinkSection()
@@ -177,7 +177,7 @@ class Config(_Section, frozen=True, kw_only=True):
     catalogue: CatalogueSection = CatalogueSection()
     page: PageSection = PageSection()
     thing: Annotated[list[ThingSection], msgspec.Meta(min_length=1)]
-    bus: Annotated[list[BusSection], msgspec.Meta(min_length=1)]
+    bus: list[BusSection] = []
 
     @property
     def models(self) -> Mapping[str, SensorModel]:

@@ -20,6 +20,7 @@ from gateway.doctor.clock import check_clock
 from gateway.doctor.finding import Finding, Verdict, failed, fine
 from gateway.doctor.host import check_host
 from gateway.doctor.machine import Machine
+from gateway.doctor.page import check_page
 from gateway.doctor.ports import check_ports
 from gateway.doctor.receipts import check_receipts
 
@@ -56,6 +57,7 @@ def examine(
         password = os.environ.get(PASSWORD_VARIABLE)
         yield from check_broker(config.uplink, config.gateway.id, password, now_s)
     yield from check_receipts(config, int(now_s * 1000))
+    yield from check_page(config)
 
 
 def check_settings(faults: Sequence[Fault], source: str) -> Iterator[Finding]:

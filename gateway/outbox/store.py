@@ -5,11 +5,12 @@
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import NoReturn, Self, TypeVar
 
 import structlog
@@ -164,16 +165,19 @@ class Outbox:
 
     # ------------------------------------------------------------ observations
 
-    def append(self, observations: Sequence[Observation]) -> None:
-        """Keep what was observed now and its memos, all of it or nothing; raises StoreError."""
+    def append(
+        self, observations: Sequence[Observation], memos: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Keep what was observed now with its memos, then others; all or nothing. StoreError."""
         boot, source = self._clock.boot_id, self._clock.source().value
         offset_ms = self._clock.wall_of(0)
         rows = [
             (boot, one.mono_ms, one.mono_ms + offset_ms, source, one.datastream, *stored(one))
             for one in observations
         ]
-        memos = {MEMO + one.datastream: one.memo for one in observations if one.memo}
-        self._with_room(lambda db: insert(db, rows, memos))
+        notes = {MEMO + one.datastream: one.memo for one in observations if one.memo}
+        notes |= {MEMO + name: memo for name, memo in memos.items()}
+        self._with_room(lambda db: insert(db, rows, notes))
 
     def append_stamped(self, samples: Iterable[tuple[str, Sample]]) -> None:
         """Keep values of the past that carry a wall time of their own; raises StoreError."""

@@ -1,27 +1,29 @@
 """What the page shows and takes, put together from the parts of the running gateway."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
+from gateway.buses.asking import Questions
 from gateway.buses.runner import BusHealth
 from gateway.clock import Clock
-from gateway.config import Config
+from gateway.config import Config, load_valid, place_of
 from gateway.doctor.finding import Finding
 from gateway.doctor.standing import Standing, read_standing
 from gateway.errors import StoreError
 from gateway.outbox import Outbox
 from gateway.page.board import Board
-from gateway.page.values import Sensor, sensors
+from gateway.page.scanning import Phase, Scanning
+from gateway.page.values import Heard, Sensor, sensors
 from gateway.page.visits import Position, Visits
 from gateway.page.walk import Facts, may_leave, walk
 from wire.messages import ClockSource, Installation, InstallationStep
 
 # A visit's readings are those of the last quarter of an hour, or of a few batches where they are
-# sealed more seldom.
-_RECENT_S, _RECENT_BATCHES = 900.0, 3
+# sealed more seldom, or of the sensor that is read the most often.
+_RECENT_S, _RECENT_BATCHES, _RECENT_SLOTS = 900.0, 3, 1.5
 _SELF_TEST = "page_self_test"
 # Each test is a write to the card: a page left open must not wear it out.
 _SELF_TEST_EVERY_MS = 60_000
@@ -38,9 +40,21 @@ class Uplink(Protocol):
         """Publish the inventory again."""
 
 
+class Bus(Protocol):
+    """A bus with its sensors."""
+
+    questions: Questions
+
+    def health(self) -> BusHealth:
+        """Say how it is."""
+
+    def ask(self, place: str) -> None:
+        """Have a sensor read as soon as there is time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The running gateway, as far as the page needs it."""
+    """The running gateway, as far as the page needs it; `settings` is its gateway.toml."""
 
     config: Config
     clock: Clock
@@ -48,7 +62,10 @@ class Parts:
     board: Board
     uplink: Uplink
     visits: Visits
-    buses: Callable[[], Sequence[BusHealth]]
+    buses: Mapping[str, Bus]
+    scanning: Scanning
+    settings: Path
+    restart: Callable[[], None]
     refused: Sequence[str] = ()
 
 
@@ -92,6 +109,11 @@ class Desk:
         self._lock = Lock()
         self._tested: tuple[int, str] | None = None
 
+    @property
+    def scanning(self) -> Scanning:
+        """The scan of ports."""
+        return self._parts.scanning
+
     def view(self) -> View:
         """Put together what there is to see; raises StoreError."""
         parts, config = self._parts, self._parts.config
@@ -106,7 +128,7 @@ class Desk:
             broker=f"{config.uplink.host}:{config.uplink.port}",
             is_connected=parts.uplink.is_connected,
             standing=standing,
-            buses=parts.buses(),
+            buses=[bus.health() for bus in parts.buses.values()],
             things=self._stations(),
             sensors=seen,
             steps=steps,
@@ -114,6 +136,23 @@ class Desk:
             photos=parts.visits.new_photos(),
             installation=parts.visits.newest(),
         )
+
+    def ask(self, places: Sequence[str]) -> None:
+        """Have these sensors (thing/sensor) read now, or all; raises ValueError for an unknown."""
+        parts = self._parts
+        known = {place_of(sensor): bus.id for bus, sensor, _ in parts.config.sensors()}
+        if unknown := [place for place in places if place not in known]:
+            raise ValueError(f"there is no sensor '{unknown[0]}' on this gateway")
+        for place in places or known:
+            parts.buses[known[place]].ask(place)
+
+    def restart(self) -> None:
+        """Have the gateway start again with its settings as they are now.
+
+        Raises ConfigError where it could not start with them: then it goes on.
+        """
+        load_valid(self._parts.settings)
+        self._parts.restart()
 
     def place(self, position: Position) -> None:
         """Note where a thing stands; raises ValueError for an unknown one, StoreError."""
@@ -141,6 +180,7 @@ class Desk:
                 raise ValueError("something is not ready: mend it, or say that you leave anyway")
             record = Installation(
                 at=view.now_ms,
+                clock=view.clock,
                 by=by.strip(),
                 green=view.may_leave,
                 notes=notes.strip(),
@@ -157,15 +197,28 @@ class Desk:
         return record
 
     def _sensors(self) -> list[Sensor]:
-        clock = self._parts.clock
+        parts, clock = self._parts, self._parts.clock
+        asking, answers = set[str](), {}
+        for bus, sensor, _ in parts.config.sensors():
+            questions, place = parts.buses[bus.id].questions, place_of(sensor)
+            asking.update(questions.waiting())
+            if (answer := questions.newest(place)) is not None:
+                answers[place] = answer
         mono_ms = clock.mono_ms()
         offset_ms = clock.wall_of(mono_ms) - mono_ms
-        return sensors(self._parts.config, self._parts.board.newest(), mono_ms, offset_ms)
+        return sensors(
+            parts.config, Heard(parts.board.newest(), mono_ms, offset_ms, answers, asking)
+        )
 
     def _steps(self, seen: Sequence[Sensor], standing: Standing, now_ms: int) -> list[Finding]:
         parts = self._parts
         uplink = parts.config.uplink
-        recent_s = max(_RECENT_S, _RECENT_BATCHES * uplink.batch_every_s)
+        often_s = min((one.interval_s for one in seen), default=0.0)
+        recent_s = max(
+            _RECENT_S,
+            _RECENT_BATCHES * uplink.batch_every_s,
+            _RECENT_SLOTS * often_s + uplink.batch_every_s,
+        )
         return walk(
             Facts(
                 sensors=seen,
@@ -180,8 +233,13 @@ class Desk:
                 began_ms=now_ms - int(recent_s * 1000),
                 is_connected=parts.uplink.is_connected,
                 broker=f"{uplink.host}:{uplink.port}",
+                scanned=self._scanned(),
             )
         )
+
+    def _scanned(self) -> str:
+        scan = self._parts.scanning
+        return scan.port if scan.phase is Phase.RUNNING else ""
 
     def _stations(self) -> list[Station]:
         entered = self._parts.visits.positions()

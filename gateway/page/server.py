@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from socketserver import TCPServer
 from threading import BoundedSemaphore, Thread
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -18,13 +19,12 @@ import structlog
 from gateway.errors import BusError, StoreError
 from gateway.page.desk import Desk
 from gateway.page.pin import Door
-from gateway.page.visits import MAX_PHOTO_BYTES, Position
-from wire.messages import Text
+from gateway.page.routes import GIVES, MAX_BODY_BYTES, TAKES
+from wire.errors import ConfigError
 
 PAGE_SERVED = "page_served"
 PAGE_FAILED = "page_request_failed"
 
-_MAX_BODY_BYTES = 64_000
 _REQUEST_TIMEOUT_S = 20.0
 _IP_FREEBIND = 15  # linux/in.h
 _MAX_DISCARDED_BYTES = 32_000_000
@@ -37,6 +37,7 @@ _FILES: Mapping[str, tuple[str, str]] = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/scan.js": ("scan.js", "text/javascript; charset=utf-8"),
 }
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -50,12 +51,6 @@ _log = structlog.get_logger(__name__)
 
 class _Pin(msgspec.Struct, frozen=True):
     pin: Annotated[str, msgspec.Meta(max_length=32)]
-
-
-class _Leaving(msgspec.Struct, frozen=True):
-    by: Text
-    notes: Annotated[str, msgspec.Meta(max_length=2000)] = ""
-    anyway: bool = False
 
 
 class _Refused(Exception):  # noqa: N818 - an answer, not a fault
@@ -77,7 +72,7 @@ class PageServer:
         except OSError as error:
             raise BusError(
                 f"the page cannot listen on {host}:{port}: {error.strerror}; "
-                "correct page.listen in gateway.toml"
+                "stop what has it, or correct page.listen in gateway.toml"
             ) from None
         self._thread = Thread(
             target=self._server.serve_forever, args=(_STOP_LOOK_S,), name="page", daemon=True
@@ -159,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             work()
         except _Refused as refused:
             self._tell(refused.status, {"error": str(refused)})
-        except (ValueError, msgspec.MsgspecError) as error:
+        except (ValueError, ConfigError, msgspec.MsgspecError) as error:
             self._tell(HTTPStatus.UNPROCESSABLE_ENTITY, {"error": str(error)})
         except StoreError as error:
             self._tell(HTTPStatus.SERVICE_UNAVAILABLE, {"error": str(error)})
@@ -170,35 +165,29 @@ class _Handler(BaseHTTPRequestHandler):
             self._tell(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "a fault of ours; see the log"})
 
     def _get(self) -> None:
-        if self.path in _FILES:
-            name, kind = _FILES[self.path]
+        asked = urlsplit(self.path)
+        if asked.path in _FILES:
+            name, kind = _FILES[asked.path]
             self._send(
                 HTTPStatus.OK, kind, files("gateway.page").joinpath("static", name).read_bytes()
             )
-        elif self.path == "/api/view":
+        elif asked.path in GIVES:
             self._check_known()
-            self._tell(HTTPStatus.OK, self.server.desk.view())
+            self._tell(HTTPStatus.OK, GIVES[asked.path](self.server.desk, asked.query))
         else:
             raise _Refused(HTTPStatus.NOT_FOUND, "there is no such page")
 
     def _post(self) -> None:
         if self.headers.get(_OWN_HEADER) != "1":
             raise _Refused(HTTPStatus.FORBIDDEN, "this was not sent by the gateway's own page")
-        desk = self.server.desk
         if self.path == "/api/pin":
             self._enter()
             return
         self._check_known()
-        if self.path == "/api/photo":
-            self._tell(HTTPStatus.OK, {"photo": desk.photograph(self._body(MAX_PHOTO_BYTES))})
-        elif self.path == "/api/position":
-            desk.place(msgspec.json.decode(self._body(), type=Position))
-            self._tell(HTTPStatus.OK, {})
-        elif self.path == "/api/installation":
-            asked = msgspec.json.decode(self._body(), type=_Leaving)
-            self._tell(HTTPStatus.OK, desk.leave(asked.by, asked.notes, anyway=asked.anyway))
-        else:
+        route = TAKES.get(self.path)
+        if route is None:
             raise _Refused(HTTPStatus.NOT_FOUND, "there is no such page")
+        self._tell(HTTPStatus.OK, route.work(self.server.desk, self._body(route.most_bytes)))
 
     def _enter(self) -> None:
         door = self.server.door
@@ -234,7 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
                 HTTPStatus.MISDIRECTED_REQUEST, f"'{name}' is not a name of ours"
             ) from None
 
-    def _body(self, most: int = _MAX_BODY_BYTES) -> bytes:
+    def _body(self, most: int = MAX_BODY_BYTES) -> bytes:
         told = self.headers.get("Content-Length", "")
         if not told.isdecimal():
             raise _Refused(HTTPStatus.LENGTH_REQUIRED, "say how long it is")
@@ -249,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _discard(self, length: int) -> None:
         """Take in what is refused, up to a bound: who is cut off while sending hears no answer."""
         left = min(length, _MAX_DISCARDED_BYTES)
-        while left > 0 and (part := self.rfile.read(min(left, _MAX_BODY_BYTES))):
+        while left > 0 and (part := self.rfile.read(min(left, MAX_BODY_BYTES))):
             left -= len(part)
         self.close_connection = True
 

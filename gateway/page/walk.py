@@ -23,7 +23,7 @@ class Facts:
     visit, `outbox_fault` is why the outbox failed its self-test (empty: it did not), `pending`
     counts readings not in a batch yet, `stored_ms` is the newest instant (wall clock, ms) at which
     the server confirmed a batch, `began_ms` when this visit began, `refused` what of gateway.toml
-    cannot be used.
+    cannot be used, `scanned` the port that a scan has in hand.
     """
 
     sensors: Sequence[Sensor]
@@ -38,6 +38,7 @@ class Facts:
     is_connected: bool
     broker: str
     refused: Sequence[str] = ()
+    scanned: str = ""
 
 
 def walk(facts: Facts) -> list[Finding]:
@@ -52,8 +53,10 @@ def may_leave(steps: Sequence[Finding]) -> bool:
 
 def _steps(facts: Facts) -> Iterator[Finding]:
     yield from _settings(facts.refused)
+    yield from _scanned(facts.scanned)
     yield _answering(facts.sensors)
-    yield _plausible(facts.sensors)
+    if facts.sensors:
+        yield _plausible(facts.sensors)
     yield _clock(facts.clock)
     yield _position(facts.positions)
     yield _photo(facts.photos)
@@ -66,22 +69,35 @@ def _settings(refused: Sequence[str]) -> Iterator[Finding]:
         yield failed("settings", "; ".join(refused), "mend gateway.toml, then restart the gateway")
 
 
+def _scanned(port: str) -> Iterator[Finding]:
+    if port:
+        yield failed("scan", f"{port} is being scanned", "wait until it has ended, or stop it")
+
+
 def _answering(sensors: Sequence[Sensor]) -> Finding:
+    if not sensors:
+        return failed("sensors", "there are none", "find them below, then restart the gateway")
     silent = [one for one in sensors if not one.answers]
     if not silent:
         return fine("sensors", f"{len(sensors)} of {len(sensors)} answer")
     waiting = [one for one in silent if one.state is State.WAITING]
     if len(waiting) == len(silent):
         named = _named(waiting, lambda one: f"every {one.interval_s:g} s")
-        return failed("sensors", f"not asked yet: {named}", "wait for their first reading")
+        return failed(
+            "sensors", f"not asked yet: {named}", "read them now, or wait for their first reading"
+        )
     named = _named([one for one in silent if one not in waiting], Sensor.reason)
     return failed(
-        "sensors", f"silent: {named}", "look at cable, supply and address; then wait for a reading"
+        "sensors", f"silent: {named}", "look at cable, supply and address; then read it now"
     )
 
 
 def _plausible(sensors: Sequence[Sensor]) -> Finding:
-    odd = [f"{one.place}: {it.label} {it.value} {it.unit}" for one in sensors for it in one.odd()]
+    odd = [
+        f"{one.place}: {it.label} {it.now or it.value} {it.unit}"
+        for one in sensors
+        for it in one.odd()
+    ]
     ailing = [
         f"{one.place}: {it.label} ({it.reason or 'old'})" for one in sensors for it in one.ailing()
     ]

@@ -44,6 +44,9 @@ class Sampler:
         self._warm_up_ms = round(warm_up_s * 1000)
         self._powered_ms = 0  # the monotonic clock begins with the machine
         self._counted = {one.key for one in plan.fields if one.keeps_all or one.field.cumulative}
+        self._handed_over = {
+            one.key for one in plan.fields if one.keeps_all and not one.field.cumulative
+        }
         if left := self._series.left_over():
             self._window.add(left, clock.mono_ms())
 
@@ -56,8 +59,20 @@ class Sampler:
         done = self._report(slot_ms - 1)  # what ended before this sample
         self._window.add(readings, slot_ms)
         done += self._report(slot_ms)
-        self._series.gather(self._window.sums(), slot_ms)
-        return done
+        # What is reported now is handed over after these memos, and must not undo them.
+        memos = self._series.gather(self._window.sums(), slot_ms)
+        return [one.remembering(memos.get(one.datastream, one.memo)) for one in done]
+
+    def gather(self, mono_ms: int, readings: Sequence[Reading]) -> None:
+        """Take what was read between two samples: of it, only what no other reading gives again.
+
+        A gauge that hands over what fell since it was last asked has handed it over now: it is of
+        the interval that is running.
+        """
+        given = [one for one in readings if one.key in self._handed_over and one.value is not None]
+        if given:
+            self._window.add(given, mono_ms)
+            self._series.gather(self._window.sums(), mono_ms)
 
     def _report(self, until_ms: int) -> list[Observation]:
         """Close the windows that end up to an instant."""

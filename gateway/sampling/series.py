@@ -1,6 +1,6 @@
 """The series of one sensor: what its windows say becomes observations, and what is remembered."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from gateway.readings import Observation, Reading
@@ -44,8 +44,11 @@ class Series:
                 found.append(Reading(reading_key, memo.gathered))
         return found
 
-    def gather(self, sums: Iterable[tuple[str, Decimal]], mono_ms: int) -> None:
-        """Keep what is out of a gauge and not reported yet: a power cut would lose it."""
+    def gather(self, sums: Iterable[tuple[str, Decimal]], mono_ms: int) -> Mapping[str, str]:
+        """Keep what is out of a gauge and not reported yet: a power cut would lose it.
+
+        Gives the memos, by datastream.
+        """
         memos = {}
         for key, gathered in sums:
             if key in self._gathering and gathered:
@@ -54,6 +57,7 @@ class Series:
                 memos[self.name(key)] = memory.write(memo)
         if memos:
             self._kept.keep(memos)
+        return memos
 
     def observe(self, outcome: Outcome, slot_ms: int, reason: str = "") -> Observation:
         """Make the observation of a slot; `reason` goes before the window's own."""

@@ -75,6 +75,21 @@ def add(path: Path, findings: Sequence[Finding], thing: str) -> str:
     Empty when all of them are there already. Raises ConfigError for a clash; then nothing has
     changed.
     """
+    lines, insertions = _planned(path, findings, thing)
+    if insertions:
+        _replace(path, _with(lines, insertions))
+    return _text(insertions)
+
+
+def preview(path: Path, findings: Sequence[Finding], thing: str) -> str:
+    """Tell what `add` would add, and raise what it would raise for a clash; changes nothing."""
+    return _text(_planned(path, findings, thing)[1])
+
+
+def _planned(
+    path: Path, findings: Sequence[Finding], thing: str
+) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Give the lines of the file, and the blocks that come in, each with the line it follows."""
     text, present = read(path)
     check_thing(path, present, thing)
     lines = text.splitlines()
@@ -92,10 +107,11 @@ def add(path: Path, findings: Sequence[Finding], thing: str) -> str:
             fresh = _absent(path, present.bus[at], finding)
             sensors = [["", *sensor_lines(one, thing, sensor_id(one, names))] for one in fresh]
             insertions.append((_end_of_bus(text, at), [line for one in sensors for line in one]))
-    added = [line for _, block in insertions for line in block]
-    if added:
-        _replace(path, _with(lines, insertions))
-    return "\n".join(added).strip("\n")
+    return lines, [one for one in insertions if one[1]]
+
+
+def _text(insertions: Sequence[tuple[int, list[str]]]) -> str:
+    return "\n".join(line for _, block in insertions for line in block).strip("\n")
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -184,7 +200,8 @@ def _replace(path: Path, text: str) -> None:
         ) from None
     except OSError as error:
         raise ConfigError(
-            str(path), f"cannot be written: {error.strerror}; run as the user who owns it"
+            str(path),
+            f"cannot be written: {error.strerror}; run as the user who owns it, or paste the lines",
         ) from None
     finally:
         fresh.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from gateway.readings import Reading
-from wire.catalogue import Field, SensorModel
+from wire.catalogue import Field, SensorModel, Statistic
 
 _SHOWN = 3
 
@@ -43,6 +43,13 @@ def live(model: SensorModel, readings: Sequence[Reading]) -> str:
             found = fields[one.key]
             shown.setdefault(found.property, f"{found.property} {one.value} {found.unit}")
     return ", ".join(list(shown.values())[:_SHOWN])
+
+
+def hands_over(model: SensorModel) -> bool:
+    """Tell whether what it gave once it does not give again: rain since it was last asked, say."""
+    return not model.talks and any(
+        one.statistic is Statistic.SUM and not one.cumulative for one in model.field
+    )
 
 
 def values(readings: Sequence[Reading]) -> int:

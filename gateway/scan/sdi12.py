@@ -14,7 +14,7 @@ from gateway.drivers.sdi12 import ADAPTERS, AdapterKind, Sdi12Driver
 from gateway.drivers.sdi12.asking import QUIET_S
 from gateway.errors import FrameError
 from gateway.readings import Reading
-from gateway.scan.candidates import live, values
+from gateway.scan.candidates import hands_over, live, values
 from gateway.scan.found import Finding, FoundSensor
 from gateway.scan.search import ScanLine, Search
 from wire.catalogue import Protocol, SensorModel
@@ -103,7 +103,8 @@ class _Bus:
         names, shown = [], ""
         for model in self._candidates(identity):
             names.append(model.model)
-            shown = shown or live(model, self._poll(model, address, known))
+            if not (self._search.extent.spares_gauges and hands_over(model)):
+                shown = shown or live(model, self._poll(model, address, known))
         self._search.note(self._finding, FoundSensor(address, tuple(names), says, shown))
 
     def _poll(self, model: SensorModel, address: str, known: dict[bytes, bytes]) -> list[Reading]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from gateway.buses.serial_port import DEFAULT_FRAME, PortSettings, SerialPort
+from gateway.buses.serial_port import DEFAULT_FRAME, PortSettings, SerialPort, StoppedError
 from gateway.codecs.sdi12 import ADDRESSES
 from gateway.drivers.conversation import Ask, PolledDriver, Step, hold
 from gateway.errors import BusError
@@ -16,7 +16,15 @@ from wire.catalogue import Protocol, SensorModel
 Say = Callable[[str], None]
 """Hears what the scan is doing now."""
 
+Stopping = Callable[[], bool]
+"""Tells whether the scan is to be broken off."""
+
 _SLICE_S = 0.05  # a scan waits for many answers that never come: it looks up often
+
+
+def never() -> bool:
+    """Go on to the end."""
+    return False
 
 
 @dataclass(slots=True)
@@ -30,10 +38,11 @@ class Tally:
 class ScanLine:
     """A port as a scan uses it: opened at one rate, with questions counted and not asked twice."""
 
-    def __init__(self, settings: PortSettings, tally: Tally) -> None:
-        """Open it; raises BusError."""
+    def __init__(self, settings: PortSettings, tally: Tally, stopping: Stopping = never) -> None:
+        """Open it; raises BusError. Once `stopping` tells so, its use raises StoppedError."""
         self._tally = tally
-        self._port = SerialPort(replace(settings, slice_s=_SLICE_S), lambda: False)
+        self._stopping = stopping
+        self._port = SerialPort(replace(settings, slice_s=_SLICE_S), stopping)
 
     def __enter__(self) -> Self:
         """Use it."""
@@ -64,11 +73,18 @@ class ScanLine:
 
         def do(step: Step) -> bytes:
             if not isinstance(step, Ask):
-                time.sleep(step.seconds)
+                self._wait(step.seconds)
                 return b""
             return known[step.request] if step.request in known else self.ask(step)
 
         return hold(driver.poll(), do)
+
+    def _wait(self, seconds: float) -> None:
+        until_s = time.monotonic() + seconds
+        while (left_s := until_s - time.monotonic()) > 0:
+            if self._stopping():
+                raise StoppedError
+            time.sleep(min(left_s, _SLICE_S))
 
     def poll_once(
         self,
@@ -98,7 +114,9 @@ class Extent:
     """How far to look, and how long to wait. Seconds.
 
     `listen_s` is for what speaks by itself; `sdi12_s` for an acknowledgement through an adapter
-    (0.1 s on the wire); `modbus_s` for the first byte of a reply (cheap probes take 0.2 s).
+    (0.1 s on the wire); `modbus_s` for the first byte of a reply (cheap probes take 0.2 s). With
+    `spares_gauges` no value is asked of a sensor that hands over what fell since it was last asked:
+    on a bus that is in use, its rain is counted by somebody.
     """
 
     listen_s: float = 2.5
@@ -107,6 +125,7 @@ class Extent:
     modbus_ids: Sequence[int] = range(1, 11)
     modbus_s: float = 0.3
     line_s: float = 0.6
+    spares_gauges: bool = False
 
 
 @dataclass(slots=True)
@@ -123,10 +142,11 @@ class Search:
     findings: list[Finding]
     tally: Tally
     doubts: list[tuple[Finding, FoundSensor]] = field(default_factory=list)
+    stopping: Stopping = never
 
     def open(self, baud: int, frame: str = DEFAULT_FRAME) -> ScanLine:
         """Open the port at a rate; raises BusError."""
-        return ScanLine(PortSettings(self.port, baud, frame), self.tally)
+        return ScanLine(PortSettings(self.port, baud, frame), self.tally, self.stopping)
 
     def open_if_able(self, baud: int, frame: str) -> ScanLine | None:
         """Open the port at a rate; None when it cannot do this parity. Raises BusError."""

@@ -15,7 +15,7 @@ from gateway.scan.found import Finding
 from gateway.scan.modbus import ask_modbus
 from gateway.scan.ports import holder, lasting_name
 from gateway.scan.sdi12 import ask_adapter, ask_bare
-from gateway.scan.search import Extent, Say, Search, Tally
+from gateway.scan.search import Extent, Say, Search, Stopping, Tally, never
 from gateway.scan.talkers import FIRST_BAUD, listen, listen_on
 from wire.catalogue import SensorModel
 
@@ -28,7 +28,11 @@ class Scanner:
     """
 
     def __init__(
-        self, models: Mapping[str, SensorModel], say: Say, extent: Extent | None = None
+        self,
+        models: Mapping[str, SensorModel],
+        say: Say,
+        extent: Extent | None = None,
+        stopping: Stopping = never,
     ) -> None:
         """Look for `models`; `say` hears what is being done."""
         self.findings: list[Finding] = []
@@ -37,9 +41,10 @@ class Scanner:
         self._models = models
         self._say = say
         self._extent = extent or Extent()
+        self._stopping = stopping
 
     def run(self, ports: Sequence[str] = ()) -> None:
-        """Look at these ports, or at all there are."""
+        """Look at these ports, or at all there are; raises StoppedError once told to stop."""
         present = list(list_ports.comports())
         for port in ports or serial_ports():
             try:
@@ -51,7 +56,15 @@ class Scanner:
     def _look(self, port: str) -> None:
         if who := holder(port):
             raise BusError(f"{port}: in use by {who}; stop it, or name another port")
-        search = Search(port, self._models, self._extent, self._say, self.findings, self.tally)
+        search = Search(
+            port,
+            self._models,
+            self._extent,
+            self._say,
+            self.findings,
+            self.tally,
+            stopping=self._stopping,
+        )
         if self._is_found(search):
             return
         for doubt in search.doubts:

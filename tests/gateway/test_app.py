@@ -8,10 +8,8 @@ from threading import Event
 import pytest
 from msgspec.structs import replace
 
-from gateway import app as wiring
 from gateway.app import (
     App,
-    Recorder,
     Step,
     build,
     check_ports,
@@ -26,74 +24,19 @@ from gateway.uplink import Plan
 from wire.errors import ConfigError
 
 
-class RefusingOutbox:
-    """An outbox whose disk is full for a while."""
-
-    def __init__(self):
-        self.full, self.kept, self.dropped = True, [], 0
-
-    def append(self, observations):
-        if self.full:
-            raise StoreError("outbox.db: database or disk is full")
-        self.kept += observations
-
-    def count_dropped(self, count):
-        self.dropped += count
-
-
-def test_observations_wait_in_memory_while_the_disk_refuses_them(observe):
-    outbox = RefusingOutbox()
-    record = Recorder(outbox)
-    record([observe(1)])
-    record([observe(2)])
-    outbox.full = False
-    record([observe(3)])
-    assert [one.mono_ms for one in outbox.kept] == [1, 2, 3]
-    record([observe(4)])
-    assert [one.mono_ms for one in outbox.kept] == [1, 2, 3, 4]
-
-
-def test_what_waits_is_bounded_and_what_gave_way_is_counted(observe, monkeypatch, capsys):
-    monkeypatch.setattr(wiring, "WAITING_LIMIT", 2)
-    outbox = RefusingOutbox()
-    record = Recorder(outbox)
-    record([observe(n) for n in range(5)])
-    outbox.full = False
-    record([observe(5)])
-    assert [one.mono_ms for one in outbox.kept] == [3, 4, 5]
-    assert (record.dropped, outbox.dropped) == (3, 3)
-    record([observe(6)])
-    assert outbox.dropped == 3
-    assert "observations_dropped" in capsys.readouterr().out
-
-
 def test_what_waits_is_kept_when_the_gateway_stops(config_of, observe, monkeypatch):
     """The disk has room again, but no bus had anything to say since."""
     app, kept = App(config_of(), None), []
-    append, record = app.outbox.append, app._buses[0]._sink
+    record = app._buses[0]._sink
 
-    def full(_):
+    def full(*_):
         raise StoreError("outbox.db: database or disk is full")
 
     monkeypatch.setattr(app.outbox, "append", full)
     record([observe(1)])
-    monkeypatch.setattr(app.outbox, "append", lambda rows: (append(rows), kept.extend(rows)))
+    monkeypatch.setattr(app.outbox, "append", lambda rows, _: kept.extend(rows))
     app.stop()
     assert [one.mono_ms for one in kept] == [1]
-
-
-def test_what_a_full_disk_refuses_to_the_last_is_counted(observe, capsys):
-    record = Recorder(RefusingOutbox())
-    record([observe(1), observe(2)])
-    record.close()
-    assert record.dropped == 2
-    assert "observations_dropped" in capsys.readouterr().out
-
-
-def test_an_empty_tick_touches_nothing():
-    outbox = RefusingOutbox()
-    Recorder(outbox)([])
-    assert outbox.kept == []
 
 
 def test_a_port_that_is_not_there_names_itself_and_the_remedy(config_of):
@@ -110,8 +53,19 @@ def test_a_ca_file_that_is_not_there_is_named(config_of, tmp_path):
     path = tmp_path / "gateway.toml"
     path.write_text(path.read_text().replace("[uplink]", '[uplink]\ntls = true\nca_file = "/no"'))
     config = load(path)
-    with pytest.raises(ConfigError, match=r"gateway\.toml: uplink\.ca_file '/no' is not there"):
+    with pytest.raises(
+        ConfigError, match=r"gateway\.toml:10: uplink\.ca_file '/no' is not there: "
+    ):
         build(config, str(path))
+
+
+def test_a_page_that_anybody_could_use_is_told_with_its_line(config_of, tmp_path, monkeypatch):
+    monkeypatch.delenv("SAXAUL_PAGE_PIN", raising=False)
+    config_of()
+    path = tmp_path / "gateway.toml"
+    path.write_text('[page]\nlisten = "0.0.0.0:0"\n' + path.read_text())
+    with pytest.raises(ConfigError, match=r"gateway\.toml:2: page\.listen '0\.0\.0\.0:0' can be"):
+        build(load(path), str(path))
 
 
 def test_two_gateways_cannot_share_a_data_folder(config_of):
@@ -193,10 +147,12 @@ def test_a_gateway_starts_on_an_outbox_that_cannot_be_opened_now(config_of, monk
         patch.setattr("gateway.outbox.store.open_or_salvage", full)
         app = App(config, None)
         record = app._buses[0]._sink
+        app._relay.start()
         record([observe(1)])
         app._identified("dune-1", "soil-10cm", Said())
     app.outbox._reopen_at_ms = 0
     record([observe(2)])
+    app._relay.stop(10)
     assert app.outbox.seal() == 2
     app.stop()
 

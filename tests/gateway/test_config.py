@@ -149,14 +149,16 @@ def test_an_interval_that_no_schedule_could_hold_is_refused(tmp_path, key, told)
 
 def test_a_text_that_no_inventory_could_hold_is_refused(tmp_path):
     """The server would refuse the whole inventory, and with it every reading."""
-    told = r"dune\.toml:18: bus\[0\]\.sensor\[0\]\.serial: Expected `str` of length <= 200"
+    told = r"dune\.toml:18: bus 'one', sensor 'a': serial: Expected `str` of length <= 200"
     with pytest.raises(ConfigError, match=told):
         loaded(tmp_path, **SDI12, sensor=f'address = "1"\n  serial = "{"9" * 201}"')
 
 
 def test_a_baud_rate_of_zero_is_refused(tmp_path):
     more = BUS.format(id="two", port="p").replace('"sdi12"', '"sdi12"\nbaud = 0')
-    with pytest.raises(ConfigError, match=r"dune\.toml:\d+: bus\[1\]\.baud: Expected `int` >= 300"):
+    with pytest.raises(
+        ConfigError, match=r"dune\.toml:\d+: bus 'two': baud: Expected `int` >= 300"
+    ):
         loaded(tmp_path, **SDI12, more=more)
 
 

@@ -253,3 +253,111 @@ def test_nothing_to_read_is_refused_with_every_reason(written):
     assert str(caught.value).count("thing 'x' has no [[thing]] table") == 4
     config, faults = read(path)
     assert (config.bus, len(faults)) == ([], 4)
+
+
+def test_without_a_bus_there_must_be_a_page_on_which_one_can_be_found(tmp_path):
+    path = tmp_path / "gateway.toml"
+    bare = TEXT.partition("[[bus]]")[0]
+    path.write_text(bare)
+    with pytest.raises(ConfigError, match=r"scan --write.*so does the page"):
+        load_valid(path)
+    path.write_text('[page]\nlisten = "127.0.0.1:8080"\n' + bare)
+
+    assert load(path).bus == []
+    assert load_valid(path)[0].bus == []
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "line", "told", "left"),
+    [
+        (
+            "interval_s = 600",
+            'interval_s = "often"',
+            16,
+            "bus 'sdi', sensor 'soil': interval_s: Expected `float`, got `str`; give a number",
+            ["deep", "mast", "wind"],
+        ),
+        (
+            'address = "2"',
+            "address = 2",
+            21,
+            "bus 'sdi', sensor 'deep': address: Expected `str`, got `int`; give a text in quotes",
+            ["soil", "mast", "wind"],
+        ),
+        (
+            'model = "METER ATMOS 41"',
+            'modell = "METER ATMOS 41"',
+            22,
+            "bus 'sdi', sensor 'mast': the key 'model' is missing",
+            ["soil", "deep", "wind"],
+        ),
+        (
+            'id = "mast"',
+            "id = 7",
+            23,
+            "bus 'sdi', sensor 3: id: Expected `str`, got `int`; give a text in quotes",
+            ["soil", "deep", "wind"],
+        ),
+        (
+            'protocol = "modbus"',
+            'protocol = "modbus"\nbaud = "fast"',
+            31,
+            "bus 'rtu': baud: Expected `int | null`, got `str`",
+            ["soil", "deep", "mast"],
+        ),
+        (
+            'port = "/dev/ttyUSB1"\n',
+            "",
+            27,
+            "bus 'rtu': the key 'port' is missing",
+            ["soil", "deep", "mast"],
+        ),
+    ],
+)
+def test_a_value_of_the_wrong_sort_refuses_one_sensor_or_one_bus(
+    written, good, bad, line, told, left
+):
+    path = written((good, bad))
+    config, faults = load_valid(path)
+
+    assert str(faults[0]).startswith(f"{path}:{line}: {told}")
+    assert names(config) == left
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert f"{path}:{line}: {told}" in str(caught.value)
+
+
+def test_the_lines_of_what_comes_after_a_refused_sensor_are_right(written):
+    path = written(
+        ('id = "soil"', "id = 1"),
+        ('address = "3"', 'address = "33"'),
+        ("Renke RS-FSXCS", "Renke RS-X"),
+    )
+    config, faults = read(path)
+
+    assert [one.line for one in faults] == [12, 26, 34]
+    assert names(config) == ["deep"]
+
+
+def test_who_borrows_of_a_refused_sensor_is_read(written):
+    path = written(
+        ("Renke RS-FSXCS", "Campbell SR50A, serial"),
+        ('protocol = "modbus"', 'protocol = "line"'),
+        ('id = "wind"', 'id = "wind"\n  temperature_from = "mast"'),
+        ('address = "3"', 'address = "3"\n  depth_m = "high"'),
+    )
+    config, faults = read(path)
+
+    assert [one.about for one in faults] == ["bus 'sdi', sensor 'mast'"]
+    assert "wind" in names(config)
+
+
+def test_a_value_of_the_wrong_sort_elsewhere_refuses_the_whole_file(written):
+    path = written(('site = "kubuqi-north"', "site = 1"), ('address = "2"', "address = 2"))
+    with pytest.raises(ConfigError) as caught:
+        load_valid(path)
+
+    assert [line.split(": ")[0] for line in str(caught.value).splitlines()] == [
+        f"{path}:3",
+        f"{path}:21",
+    ]

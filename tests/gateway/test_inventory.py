@@ -1,12 +1,14 @@
 """What the server is told is attached."""
 
 from dataclasses import dataclass
+from importlib import resources
 
 import pytest
 
-from gateway.config import load
+from gateway.config import load, load_valid
 from gateway.inventory import InventoryBook
-from wire.messages import DatastreamInfo, SensorInfo, ThingInfo
+from wire.catalogue import bundled
+from wire.messages import DatastreamInfo, NoValueInfo, SensorInfo, ThingInfo
 
 
 @dataclass
@@ -97,3 +99,131 @@ def test_another_model_behind_the_id_voids_what_was_known(config_of, notes, tmp_
     path.write_text(path.read_text().replace("METER TEROS 12", "METER ATMOS 41"))
     sensor = InventoryBook(load(path), notes).current().sensors[0]
     assert (sensor.model, sensor.serial) == ("METER ATMOS 41", "noted-by-hand")
+
+
+def described(sensor):
+    return (sensor.id, sensor.model, sensor.refused)
+
+
+def test_a_sensor_that_is_refused_is_announced_as_such_without_series(config_of, notes, tmp_path):
+    """Else the server would take it for gone, and end its deployment."""
+    config_of()
+    path = tmp_path / "gateway.toml"
+    text = path.read_text()
+    sensor = text[text.index("  [[bus.sensor]]") :]
+    other = sensor.replace("soil-10cm", "soil-30cm").replace('"1"', "2")
+    path.write_text(text + other)
+    config, faults = load_valid(path)
+    inventory = InventoryBook(config, notes, faults=faults).current()
+
+    assert [described(one) for one in inventory.sensors] == [
+        ("soil-10cm", "METER TEROS 12", ""),
+        (
+            "soil-30cm",
+            "METER TEROS 12",
+            "address: Expected `str`, got `int`; give a text in quotes",
+        ),
+    ]
+    assert {one.sensor for one in inventory.datastreams} == {"dune-1/soil-10cm"}
+
+
+def test_the_sensors_of_a_refused_bus_are_announced_as_refused(config_of, notes, tmp_path):
+    config_of()
+    path = tmp_path / "gateway.toml"
+    text = path.read_text()
+    bus = text[text.index("[[bus]]") :]
+    bus = bus.replace('"sdi"', '"two"').replace("soil-10cm", "soil-30cm")
+    path.write_text(text + bus.replace('protocol = "sdi12"', 'protocol = "sdi13"'))
+    config, faults = load_valid(path)
+    (_, refused) = InventoryBook(config, notes, faults=faults).current().sensors
+
+    assert (refused.id, refused.model) == ("soil-30cm", "METER TEROS 12")
+    assert refused.refused.startswith("protocol: Invalid enum value 'sdi13'; known: ")
+
+
+def test_a_sensor_stands_since_this_gateway_first_ran_with_it(config_of, notes, hand, clock_of):
+    hand.synchronised = True
+    config, clock = config_of(), clock_of(hand)
+    (first,) = InventoryBook(config, notes, clock=clock).current().sensors
+    hand.advance(60_000)
+    (again,) = InventoryBook(config, notes, clock=clock).current().sensors
+
+    assert first.since == again.since == 1_767_225_600_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("METER TEROS 12", "METER TEROS 11"),
+        ("depth_m = 0.1", "depth_m = 0.3"),
+        ("depth_m = 0.1", "depth_m = 0.1\n  reference_m = 1.5"),
+        ("noted-by-hand", "T12-00002"),
+    ],
+)
+def test_another_installation_stands_since_it_was_there(
+    config_of, notes, hand, clock_of, tmp_path, change
+):
+    hand.synchronised = True
+    clock = clock_of(hand)
+    InventoryBook(config_of(), notes, clock=clock).current()
+    path = tmp_path / "gateway.toml"
+    path.write_text(path.read_text().replace(*change))
+    hand.advance(60_000)
+    (sensor,) = InventoryBook(load(path), notes, clock=clock).current().sensors
+
+    assert sensor.since == 1_767_225_660_000
+
+
+def test_that_a_serial_number_became_known_is_no_other_installation(
+    config_of, notes, hand, clock_of, tmp_path
+):
+    hand.synchronised = True
+    clock = clock_of(hand)
+    config_of()
+    path = tmp_path / "gateway.toml"
+    path.write_text(path.read_text().replace('  serial = "noted-by-hand"\n', ""))
+    book = InventoryBook(load(path), notes, clock=clock)
+    since = [book.current().sensors[0].since]
+    hand.advance(60_000)
+    book.identified("dune-1", "soil-10cm", Said("T12-00001"))
+    since.append(book.current().sensors[0].since)
+    hand.advance(60_000)
+    book.identified("dune-1", "soil-10cm", Said("T12-00002"))
+    since.append(book.current().sensors[0].since)
+
+    assert since == [1_767_225_600_000, 1_767_225_600_000, 1_767_225_720_000]
+
+
+def test_while_the_clock_is_unknown_nobody_says_since_when(config_of, notes, hand, clock_of):
+    (sensor,) = InventoryBook(config_of(), notes, clock=clock_of(hand)).current().sensors
+    assert sensor.since is None
+
+
+def test_what_stood_there_before_this_was_noted_is_no_other_installation(
+    config_of, notes, hand, clock_of
+):
+    """A gateway that gets a new program has had its sensors for long."""
+    InventoryBook(config_of(), notes).current()
+    hand.synchronised = True
+    (sensor,) = InventoryBook(config_of(), notes, clock=clock_of(hand)).current().sensors
+    assert sensor.since is None
+
+
+def test_the_server_is_told_what_judges_a_model_of_ones_own(config_of, notes, tmp_path):
+    config_of()
+    own = tmp_path / "own"
+    own.mkdir()
+    entry = (resources.files("wire.catalogue") / "models" / "meter-teros-12.toml").read_text()
+    (own / "mine.toml").write_text(entry.replace('"METER TEROS 12"', '"My probe"'))
+    path = tmp_path / "gateway.toml"
+    text = path.read_text().replace("METER TEROS 12", "My probe")
+    path.write_text('[catalogue]\nfolder = "own"\n' + text)
+    (sensor,) = InventoryBook(load(path), notes).current().sensors
+    model = bundled()["METER TEROS 12"]
+
+    assert [one.property for one in sensor.fields] == [one.property for one in model.field]
+    assert sensor.fields[0].span == tuple(float(one) for one in model.field[0].span)
+    assert sensor.fields[0].no_values[0] == NoValueInfo(
+        value=float(model.sentinel[0].value), reason=model.sentinel[0].reason
+    )
+    assert (sensor.fields[0].resolution) == float(model.field[0].resolution)

@@ -11,9 +11,12 @@ from wire.errors import ContractError
 from wire.messages import (
     Command,
     CommandResult,
+    FieldInfo,
     Inventory,
+    NoValueInfo,
     Receipt,
     Refusal,
+    SensorInfo,
     Status,
     check_ranges,
     decode,
@@ -102,3 +105,29 @@ def test_a_command_and_its_answer_are_written_as_the_contract_shows_them():
 def test_a_range_that_names_no_batch_is_refused(found):
     with pytest.raises(ContractError):
         check_ranges([found])
+
+
+SENSOR = b"""{"rev":1,"gateway":{"id":"gw"},"things":[],"datastreams":[],"sensors":[
+{"id":"sand","thing":"dune","model":"ours","since":1767225600000,"refused":"no such port",
+"fields":[{"property":"sand_distance","span":[0.1,9],"resolution":0.01,
+"no_values":[{"value":-9999,"reason":"no echo"}]}]}]}"""
+
+
+def test_a_sensor_tells_since_when_it_stands_and_what_only_its_gateway_knows():
+    (sensor,) = decode(SENSOR, Inventory).sensors
+
+    assert (sensor.since, sensor.refused) == (1_767_225_600_000, "no such port")
+    assert sensor.fields == [
+        FieldInfo(
+            property="sand_distance",
+            span=(0.1, 9.0),
+            resolution=0.01,
+            no_values=[NoValueInfo(value=-9999.0, reason="no echo")],
+        )
+    ]
+
+
+def test_what_is_not_told_of_a_sensor_takes_no_room():
+    told = encode(SensorInfo(id="s", thing="t", model="m"))
+
+    assert told == b'{"id":"s","thing":"t","model":"m"}'

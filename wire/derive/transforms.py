@@ -6,7 +6,7 @@ gateway's local page) as on arrays (the server), each number by itself: an array
 many batches and series.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,24 +23,45 @@ _ICE_POINT_K = 273.15
 class Transform:
     """A function of `sources` numbers, or arrays of them, and of the named parameters.
 
-    Two are equal when they compute the same with the same parameters.
+    `then` computes on from its result. Two are equal when they compute the same with the same
+    parameters.
     """
 
     compute: Callable[..., Any]
     sources: int = 1
     parameters: tuple[str, ...] = ()
     given: tuple[float, ...] = ()
+    then: "Transform | None" = None
 
     def __call__(self, *values: Numbers) -> Numbers:
         """Compute; as many values as there are sources."""
-        result: Numbers = self.compute(*values, *self.given)
-        return result
+        return self.computed(*values, given=self.all_given)
+
+    def computed(self, *values: Numbers, given: Sequence[Any]) -> Numbers:
+        """Compute with other parameters than its own: numbers, or arrays of them."""
+        own = len(self.given)
+        result: Numbers = self.compute(*values, *given[:own])
+        return result if self.then is None else self.then.computed(result, given=given[own:])
+
+    @property
+    def all_given(self) -> tuple[float, ...]:
+        """Its parameters, and after them those of what follows on it."""
+        return self.given if self.then is None else (*self.given, *self.then.all_given)
+
+    @property
+    def kind(self) -> tuple[Callable[..., Any], ...]:
+        """What it computes, whatever its parameters are: the same for all of one kind."""
+        return (self.compute,) if self.then is None else (self.compute, *self.then.kind)
 
     def with_parameters(self, values: Mapping[str, float]) -> "Transform":
         """Give the same with its parameters; raises KeyError for one that is not there."""
         if not self.parameters:
             return self
         return replace(self, given=tuple(float(values[name]) for name in self.parameters))
+
+    def followed_by(self, last: "Transform") -> "Transform":
+        """Give what computes `last`, of one source, from the result of this one."""
+        return replace(self, then=last if self.then is None else self.then.followed_by(last))
 
 
 def teros12_mineral(raw: Numbers) -> Numbers:
@@ -49,6 +70,27 @@ def teros12_mineral(raw: Numbers) -> Numbers:
     METER TEROS 11/12 manual, section 4.1: VWC = 3.879e-4 x RAW - 0.6956.
     """
     return 3.879e-4 * raw - 0.6956
+
+
+def topp_1980(permittivity: Numbers) -> Numbers:
+    """Volumetric water content in m3/m3 of mineral soil from its relative permittivity.
+
+    Topp, Davis and Annan 1980, 10.1029/WR016i003p00574; up to some 0.5 m3/m3.
+    """
+    return -5.3e-2 + permittivity * (2.92e-2 + permittivity * (-5.5e-4 + permittivity * 4.3e-6))
+
+
+def percent(value: Numbers) -> Numbers:
+    """Give a fraction from percent."""
+    return value / 100.0
+
+
+def relative_water(vwc: Numbers, field_capacity: float, wilting_point: float) -> Numbers:
+    """Relative extractable water: 0 at the wilting point, 1 at field capacity, beyond as it comes.
+
+    All three in m3/m3. It tells how dry a soil is whatever its texture, see server.soil.water.
+    """
+    return (vwc - wilting_point) / (field_capacity - wilting_point)
 
 
 def sonic_height(distance_m: Numbers, air_c: Numbers, reference_m: float) -> Numbers:
@@ -68,6 +110,9 @@ def height_below(distance_m: Numbers, reference_m: float) -> Numbers:
 
 TRANSFORMS: Mapping[str, Transform] = {
     "teros12-mineral/1": Transform(teros12_mineral),
+    "topp-1980/1": Transform(topp_1980),
+    "percent/1": Transform(percent),
+    "relative-water/1": Transform(relative_water, parameters=("field_capacity", "wilting_point")),
     "sonic-height/1": Transform(sonic_height, sources=2, parameters=("reference_m",)),
     "height-below/1": Transform(height_below, parameters=("reference_m",)),
 }

@@ -22,6 +22,9 @@ SLACK_MS = 1000
 _TRANSFORMS: Mapping[str, Callable[[float], float]] = {
     "teros12-mineral/1": lambda raw: 3.879e-4 * raw - 0.6956,
 }
+# Nobody tells the demo's server what its soils are: it assumes sand with 0.5 % organic matter.
+_FIELD_CAPACITY, _WILTING_POINT = 0.0742, 0.028
+_OF_VOLUME = {"m3/m3": 1.0, "%": 100.0}
 
 
 def compare(evidence: Evidence) -> Verdict:
@@ -198,7 +201,24 @@ def _compare_derived(evidence: Evidence, verdict: Verdict) -> set[str]:
             source = evidence.stored.get(f"{sensor.name}/{derived.source}", {})
             series = evidence.stored.get(name, {})
             _compare_transform(name, _TRANSFORMS[derived.transform], source, series, verdict)
+        names |= _compare_relative_water(sensor, evidence, verdict)
     return names
+
+
+def _compare_relative_water(sensor: Sensor, evidence: Evidence, verdict: Verdict) -> set[str]:
+    """Recompute relative water from the water content beside it, measured or derived."""
+    measured = [one.unit for one in sensor.model.field if one.property == "vwc"]
+    derived = [one.unit for one in sensor.model.derived if one.property == "vwc"]
+    for unit in measured + derived:
+        name = f"{sensor.name}/relative_extractable_water"
+
+        def relative(vwc: float, whole: float = _OF_VOLUME[unit]) -> float:
+            return (vwc / whole - _WILTING_POINT) / (_FIELD_CAPACITY - _WILTING_POINT)
+
+        source = evidence.stored.get(f"{sensor.name}/vwc", {})
+        _compare_transform(name, relative, source, evidence.stored.get(name, {}), verdict)
+        return {name}
+    return set()
 
 
 def _compare_transform(

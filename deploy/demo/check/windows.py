@@ -13,6 +13,8 @@ from wire.catalogue import Field, Statistic
 
 # Below this share of the lines that one a second would give, a window has no value.
 MIN_SHARE = Decimal("0.66")
+GUST_MS = 3000
+_HALF_MS = 500  # a line a little late is not one of three seconds ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,12 @@ def statistic_of(field: Field, lines: Sequence[Line], interval_s: float) -> Deci
     if field.statistic is Statistic.VECTOR_MEAN:
         return _vector_mean(field, lines, interval_s)
     key = field.key or ""
-    values = [line.values[key] for line in lines if key in line.values]
+    told = [line for line in lines if key in line.values]
+    values = [line.values[key] for line in told]
     if not _enough(len(values), interval_s):
         return None
+    if field.statistic is Statistic.GUST:
+        return _gust(field, told)
     if field.statistic is Statistic.MEAN:
         mean = sum(values, Decimal(0)) / len(values)
         return mean.quantize(field.resolution, ROUND_HALF_EVEN)
@@ -43,6 +48,19 @@ _EXACT: Mapping[Statistic, Callable[[Sequence[Decimal]], Decimal]] = {
     Statistic.LAST: lambda values: values[-1],
     Statistic.NONZERO_SECONDS: lambda values: Decimal(sum(value > 0 for value in values)),
 }
+
+
+def _gust(field: Field, lines: Sequence[Line]) -> Decimal | None:
+    """Find the highest mean of 3 s, of which two seconds must be there (WMO-No. 8, chapter 5)."""
+    key = field.key or ""
+    means = []
+    for newest in lines:
+        spell = [
+            one.values[key] for one in lines if 0 <= newest.at_ms - one.at_ms < GUST_MS - _HALF_MS
+        ]
+        if len(spell) >= 2:
+            means.append(sum(spell, Decimal(0)) / len(spell))
+    return max(means).quantize(field.resolution, ROUND_HALF_EVEN) if means else None
 
 
 def _enough(count: int, interval_s: float) -> bool:

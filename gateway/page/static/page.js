@@ -2,12 +2,14 @@
 "use strict";
 
 const EVERY_MS = 2000;
+const ASKING_MS = 500;
 const OWN = { "X-Saxaul": "1" };
 const MARKS = { fine: "✔", look: "!", failed: "✘", odd: "▲", missing: "■", stale: "◌", waiting: "◌" };
 const WORDS = { fine: "fine", odd: "cannot be", missing: "no answer", stale: "old", waiting: "not asked yet" };
 const at = (id) => document.getElementById(id);
 
 let timer = 0;
+let hasten = false;
 
 function put(parent, ...children) {
   parent.replaceChildren(...children.flat());
@@ -19,6 +21,14 @@ function make(tag, attributes, ...children) {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children.flat());
   return element;
+}
+
+function fill(select, options) {
+  const chosen = select.value;
+  const now = [...select.options].map((one) => one.value + one.textContent).join("\n");
+  if (now === options.map(([name, said]) => name + said).join("\n")) return;
+  put(select, options.map(([name, said]) => make("option", { value: name }, said)));
+  if (options.some(([name]) => name === chosen)) select.value = chosen;
 }
 
 function age(seconds) {
@@ -53,27 +63,73 @@ function step(one) {
       one.remedy ? make("small", {}, one.remedy) : []));
 }
 
+function worded(number, one) {
+  return `${number} ${one.unit}`.trim();
+}
+
 function value(one) {
-  const text = one.value === null ? (one.reason || WORDS[one.state]) : `${one.value} ${one.unit}`;
+  const asked = one.now !== null;
+  const newest = asked ? one.now : one.value;
+  const text = newest === null || one.state === "waiting" ? (one.reason || WORDS[one.state])
+    : worded(newest, one).replaceAll(" ", "\u00a0");
   const note = one.state === "odd" ? ` (${WORDS.odd})` : "";
-  return make("tr", { class: one.state },
-    make("td", {}, make("span", { class: "mark", "aria-hidden": "true" }, MARKS[one.state]), ` ${one.label}`),
-    make("td", { class: "number" }, text + note),
-    make("td", { class: "age" }, age(one.age_s)));
+  const stored = asked && one.value !== null ? `stored ${age(one.age_s)}: ${worded(one.value, one)}` : "";
+  const from = one.source ? `computed from ${one.source}` : "";
+  const number = text + note;
+  const ageSaid = asked ? "" : age(one.age_s);
+  return make("tr", { class: one.source ? `${one.state} computed` : one.state },
+    make("td", {}, make("span", { class: "mark", "aria-hidden": "true" }, MARKS[one.state]), ` ${one.label}`,
+      [from, stored].filter(Boolean).map((said) => make("small", {}, said))),
+    make("td", ageSaid ? { class: "number" } : { class: "number", colspan: "2" }, number),
+    ageSaid ? make("td", { class: "age" }, ageSaid) : []);
+}
+
+function soon(seconds) {
+  return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`;
+}
+
+// What stays in the page while its numbers change: a finger or the focus may be on its button.
+const cards = new Map();
+
+function card(one) {
+  const meta = make("p", {});
+  const said = make("p", { class: "asked", role: "status" });
+  const rows = make("tbody", {});
+  const button = make("button", { type: "button", class: "quiet" }, "Read now");
+  button.setAttribute("aria-label", `Read ${one.place} now`);
+  button.addEventListener("click", () => readNow([one.place], said));
+  const element = make("article", {},
+    make("header", {}, make("h3", {}, one.place), button), meta, make("table", {}, rows), said);
+  return { element, meta, said, rows, button };
 }
 
 function sensor(one) {
-  const where = [
+  if (!cards.has(one.place)) cards.set(one.place, card(one));
+  const { element, meta, said, rows, button } = cards.get(one.place);
+  meta.textContent = [
     one.model,
     one.depth_m === null ? "" : `${one.depth_m} m deep`,
     one.height_m === null ? "" : `${one.height_m} m high`,
     one.address && `address ${one.address}`,
     `line ${one.bus}`,
-    `every ${one.interval_s} s`,
+    `every ${one.interval_s} s, next in ${soon(one.next_s)}`,
   ].filter(Boolean).join(" · ");
-  return make("article", {},
-    make("h3", {}, one.place), make("p", {}, where),
-    make("table", {}, make("tbody", {}, one.values.map(value))));
+  put(rows, one.values.map(value));
+  button.disabled = one.asking;
+  const answered = one.values.some((it) => it.now !== null)
+    ? `Read ${age(one.asked_s)}, between its slots: to look at, not stored.` : "";
+  said.textContent = one.asking ? "Asking …"
+    : one.asked_reason ? `Asked ${age(one.asked_s)}: ${one.asked_reason}` : answered;
+  return element;
+}
+
+async function readNow(places, said) {
+  try {
+    await post("api/ask", { sensors: places });
+  } catch (error) {
+    said.textContent = error.message;
+  }
+  look();
 }
 
 function pairs(list) {
@@ -91,7 +147,14 @@ function show(view) {
   at("card-title").textContent = view.may_leave ? "✔ Ready to leave" : "✘ Not ready to leave";
   put(at("steps"), view.steps.map(step));
   at("anyway-row").hidden = view.may_leave;
-  put(at("sensors"), view.sensors.map(sensor));
+  const shown = view.sensors.map(sensor);
+  const there = at("sensors").children;
+  if (there.length !== shown.length || shown.some((one, n) => one !== there[n])) put(at("sensors"), shown);
+  fill(at("scan-thing"), view.things.map((one) => [one.id, `${one.name} (${one.id})`]));
+  const asking = view.sensors.filter((one) => one.asking).length;
+  at("read-all").disabled = asking > 0;
+  at("read-said").textContent = asking ? `Asking ${asking} …` : "";
+  hasten = asking > 0;
   at("photos").textContent = view.photos.length ? `${view.photos.length} kept on this visit` : "none on this visit yet";
   const last = view.installation;
   at("last").textContent = last
@@ -127,7 +190,7 @@ async function look() {
   } catch (error) {
     at("line").textContent = `${error.message || "the gateway does not answer"}`;
   }
-  timer = setTimeout(look, EVERY_MS);
+  timer = setTimeout(look, hasten ? ASKING_MS : EVERY_MS);
 }
 
 function sending(form, work, done) {
@@ -175,5 +238,7 @@ at("photo").addEventListener("change", () => {
   const file = at("photo").files[0];
   if (file) sending(photoCard, async () => post("api/photo", await smaller(file)), "Kept.")().then(() => { at("photo").value = ""; });
 });
+
+at("read-all").addEventListener("click", () => readNow([], at("read-said")));
 
 look();

@@ -54,12 +54,22 @@ def stored():
 
 
 def verdict_of(said, stored, sensors=(PROBE, SALT), history=(), stored_twice=()):
+    """Compare; beside each series of water is what it makes of assumed sand, if not given."""
+    relative = {
+        name.replace("/vwc", "/relative_extractable_water"): {
+            at: None if water is None else (water / whole - 0.028) / (0.0742 - 0.028)
+            for at, water in series.items()
+        }
+        for name, series in stored.items()
+        for whole in [100.0 if name.startswith(PROBE.name) else 1.0]
+        if name.endswith("/vwc")
+    }
     return compare(
         Evidence(
             sensors=sensors,
             answers=said,
             history=history,
-            stored=stored,
+            stored=relative | stored,
             stored_twice=stored_twice,
             started_ms=START - 1,
             ready_ms=START,
@@ -270,6 +280,27 @@ class TestDerived:
         verdict = self.verdict({START: 0.27158986, START + 10_000: 0.2})
 
         assert verdict.wrong == 1
+
+
+class TestRelativeWater:
+    """It follows from water content in sand: (0.27158986 - 0.028) / 0.0462 = 5.27250779."""
+
+    said = (answer(SOIL, START + 700, {"vwc_raw": "2493.4"}),)
+
+    def verdict(self, relative):
+        stored = {
+            "dune-1/soil-10cm/vwc_raw": {START: 2493.4},
+            "dune-1/soil-10cm/vwc": {START: 0.27158986},
+            "dune-1/soil-10cm/relative_extractable_water": relative,
+        }
+        return verdict_of(self.said, stored, sensors=[SOIL])
+
+    def test_right(self):
+        assert self.verdict({START: 0.24358986 / 0.0462}).is_exact
+
+    @pytest.mark.parametrize("relative", [{}, {START: 5.27}, {START: None}])
+    def test_absent_or_wrong(self, relative):
+        assert str(self.verdict(relative)) == "sent 1 stored 1 lost 0 duplicated 0 wrong 1"
 
 
 def test_at_most_twenty_examples_are_told(said, stored):

@@ -38,6 +38,14 @@ def test_max():
     assert statistic_of(field, lines("MWV.speed", "3.1", "9.6", "2"), 3) == Decimal("9.6")
 
 
+def test_gust_is_the_highest_mean_of_three_seconds():
+    field = NMEA.field_for("wind_gust")
+
+    found = statistic_of(field, lines("MWV.speed", "3", "9", "3", "8", "7", "1"), 6)
+    assert found == Decimal("6.67")
+    assert statistic_of(field, lines("MWV.speed", "3"), 1) is None
+
+
 def test_direction_averages_across_north_and_by_speed():
     field = NMEA.field_for("wind_direction")
     said = [

@@ -6,13 +6,14 @@ from decimal import Decimal
 import pytest
 
 from gateway.buses.link import Link
-from gateway.buses.listener import Listened, Listener
+from gateway.buses.listener import LINES_WAITED, Listened, Listener
 from gateway.buses.serial_port import PortSettings
 from gateway.codecs.checksums import xor_checksum
 from gateway.config import SensorSection
 from gateway.drivers.talkers import LineTalker
 from gateway.sampling.schedule import Schedule
 from wire.catalogue import bundled
+from wire.quality import Flag
 
 COUNTER = bundled()["Saltation counter, ASCII"]
 
@@ -27,7 +28,8 @@ class Ear:
 
     def __init__(self, port, clock, log, *names, interval_s=4.0):
         self.clock = clock
-        self.link = Link(PortSettings(port, 9600), clock.mono_ms, threading.Event(), log)
+        settings = PortSettings(port, 9600, slice_s=0.01)
+        self.link = Link(settings, clock.mono_ms, threading.Event(), log)
         sensors = [
             SensorSection(
                 id=f"salt-{unit}",
@@ -54,15 +56,23 @@ class Ear:
         )
 
     def hear(self, device, data):
-        """Take in what the device says, whole."""
+        """Take in what the device says, whole, as it comes."""
         before = self.listener.tally.polls
         self.link.ensure_open()
+        self.listener.step()
         device.say(data)
         for _ in range(100):
             self.listener.step()
             if self.listener.tally.polls >= before + data.count(b"\n"):
                 return
         raise AssertionError("the line was not heard")
+
+    def wait_unread(self, device, data, seconds):
+        """Let what the device says stand in the port for a while."""
+        self.listener.step()
+        device.say(data)
+        self.clock.pass_s(seconds)
+        self.listener.step()
 
 
 @pytest.fixture
@@ -247,3 +257,47 @@ def test_a_window_that_fails_to_close_is_not_tried_again(ear, peer, hand_clock, 
     one.listener.step()
 
     assert counts(one.listener.take()) == [(8.0, "too few samples (0 of 4)")]
+
+
+def test_lines_that_waited_in_the_port_are_of_no_known_second_and_left_out(
+    ear, peer, hand_clock, logged
+):
+    """The program had no processor for 3 s: the window has too little, the next one is suspect."""
+    device = peer()
+    one = ear(device.port)
+    hand_clock.pass_s(0.5)
+    for number in range(2):
+        one.hear(device, salt(number, 1))
+        hand_clock.pass_s(1)
+    one.wait_unread(device, b"".join(salt(number, 100) for number in (2, 3, 4)), 3)
+    for number in range(3):
+        one.hear(device, salt(5 + number, 10))
+        hand_clock.pass_s(1)
+    for _ in range(4):
+        one.hear(device, salt(8, 1))
+        hand_clock.pass_s(1)
+    one.listener.step()
+
+    done = [it for it in one.listener.take() if it.datastream.endswith("saltation_count")]
+    assert counts(done) == [
+        (4.0, "too few samples (2 of 4)"),
+        (8.0, Decimal(30)),
+        (12.0, Decimal(4)),
+    ]
+    assert [it.flag for it in done] == [Flag.MISSING, Flag.SUSPECT, Flag.PASS]
+    assert [it["for_s"] for it in logged if it["event"] == LINES_WAITED] == [3.0]
+
+
+def test_lines_that_waited_for_no_more_than_a_moment_are_heard(ear, peer, hand_clock):
+    device = peer()
+    one = ear(device.port)
+    hand_clock.pass_s(0.5)
+    for number in range(4):
+        one.wait_unread(device, salt(number, 1), 0.4)
+        hand_clock.pass_s(0.4)
+        one.listener.step()
+    hand_clock.pass_s(1)
+    one.listener.step()
+
+    (done,) = [it for it in one.listener.take() if it.datastream.endswith("saltation_count")]
+    assert (done.value, done.flag) == (Decimal(4), Flag.PASS)

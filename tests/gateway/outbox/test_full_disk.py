@@ -13,7 +13,7 @@ HEAD = """
 import resource, sys
 from decimal import Decimal
 from pathlib import Path
-from gateway.app import Recorder
+from gateway.recording import Recorder
 from gateway.clock import Clock, TimeSources
 from gateway.errors import StoreError
 from gateway.outbox import Outbox
@@ -186,7 +186,7 @@ def test_the_very_first_start_on_a_full_disk_keeps_readings_too(tmp_path):
 SMALL_DISK = """
 import os
 from random import Random
-from gateway.app import WAITING_LIMIT
+from gateway.recording.recorder import WAITING_LIMIT
 from wire.quality import Flag
 
 rng = Random(1)
@@ -271,8 +271,8 @@ def test_a_disk_filled_by_the_backlog_is_used_to_its_end_and_recovers(tmp_path):
             if n % 500 == 0:
                 try_to_seal(outbox)
             assert n < 100_000
-        assert len(record._waiting) == WAITING_LIMIT
-        in_file = n - record.dropped - len(record._waiting)
+        assert len(record._waiting.observations) == WAITING_LIMIT
+        in_file = n - record.dropped - len(record._waiting.observations)
         assert in_file > 8_000
         assert outbox.figures().lost == 0
         for _ in range(20):  # still the newest are kept
@@ -364,7 +364,7 @@ def test_a_disk_filled_slowly_by_others_is_written_to_until_then_and_after(tmp_p
         assert record.dropped == 0
         outbox.close()  # ... and started again
         outbox = open_outbox()
-        waited, record = record._waiting, Recorder(outbox)
+        waited, record = record._waiting.observations, Recorder(outbox)
         record(waited)
         empty()
         tick(record, n)

@@ -1,23 +1,41 @@
 """A desk on a real outbox, and its page on a real port."""
 
 import json
+import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from gateway.buses.asking import Questions
 from gateway.buses.runner import BusHealth
 from gateway.config import load
 from gateway.outbox import Outbox
 from gateway.page.board import Board
 from gateway.page.desk import Desk, Parts
+from gateway.page.scanning import Reach, Scanning
 from gateway.page.server import PageServer
 from gateway.page.visits import Visits
+from gateway.scan import Extent
+from tests.gateway.scan.conftest import Device
 
 JPEG = b"\xff\xd8\xff\xe0 a photo"
 PIN = "4711"
+TEROS = {b"?!": b"2\r\n", b"2!": b"2\r\n", b"2I!": b"213METER   TER12 400T12-7\r\n"}
+
+
+def teros(asked):
+    """Answer as a soil sensor that has nothing measured: at once."""
+    return b"20000\r\n" if asked[:2] in {b"2M", b"2C"} else TEROS.get(asked, b"")
+
+
+HASTY = Extent(
+    listen_s=0.1, sdi12_addresses="2", sdi12_s=0.3, modbus_ids=[], modbus_s=0.1, line_s=0.1
+)
 
 
 @dataclass(slots=True)
@@ -32,6 +50,27 @@ class Link:
 
 
 @dataclass(slots=True)
+class Bus:
+    """A bus whose sensors answer when a test says so."""
+
+    questions: Questions = field(default_factory=Questions)
+    lent_for: list[str] = field(default_factory=list)
+    back: int = 0
+
+    def health(self) -> BusHealth:
+        return BusHealth("sdi", open=True, last_error="", polls=3, failures=1)
+
+    def ask(self, place: str) -> None:
+        self.questions.put(place)
+
+    @contextmanager
+    def without_port(self, reason: str):
+        self.lent_for.append(reason)
+        yield
+        self.back += 1
+
+
+@dataclass(slots=True)
 class Place:
     """What a test of the desk needs at hand."""
 
@@ -41,7 +80,11 @@ class Place:
     link: Link
     visits: Visits
     data_dir: Path
-    kept: list = field(default_factory=list)
+    kept: list
+    bus: Bus
+    settings: Path
+    ports: list
+    restart: Event
 
 
 @pytest.fixture
@@ -59,9 +102,27 @@ def place(config_of, hand, clock_of, tmp_path):
     outbox = Outbox(data_dir, clock, 86400, lambda: "00c0ffee")
     kept, link, visits = [], Link(), Visits(data_dir)
     board = Board(kept.extend)
-    health = BusHealth("sdi", open=True, last_error="", polls=3, failures=1)
-    desk = Desk(Parts(config, clock, outbox, board, link, visits, lambda: [health]))
-    yield Place(desk, board, outbox, link, visits, data_dir, kept)
+    bus, settings = Bus(), tmp_path / "gateway.toml"
+    ports = []
+    reach = Reach(HASTY, lambda: list(ports))
+    scanning = Scanning(config, settings, {"sdi": bus}, time.monotonic, reach)
+    restart = Event()
+    desk = Desk(
+        Parts(
+            config=config,
+            clock=clock,
+            outbox=outbox,
+            board=board,
+            uplink=link,
+            visits=visits,
+            buses={"sdi": bus},
+            scanning=scanning,
+            settings=settings,
+            restart=restart.set,
+        )
+    )
+    yield Place(desk, board, outbox, link, visits, data_dir, kept, bus, settings, ports, restart)
+    scanning.close()
     outbox.close()
 
 
@@ -102,4 +163,18 @@ def page_of(place):
 
     yield serve
     for one in served:
+        one.close()
+
+
+@pytest.fixture
+def device():
+    """A pty with a soil sensor at address 2 that gives no values."""
+    made = []
+
+    def make(answer=teros):
+        made.append(Device(answer))
+        return made[-1]
+
+    yield make
+    for one in made:
         one.close()

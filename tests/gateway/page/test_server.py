@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.errors import BusError
+from gateway.page.routes import GIVES, TAKES
 from gateway.page.server import PageServer
 from tests.gateway.page.conftest import JPEG, PIN
 
@@ -15,7 +16,7 @@ def test_the_page_brings_all_it_needs_itself(page_of):
 
     assert status == 200
     assert b"<!doctype html>" in page
-    for name in (b"page.css", b"page.js"):
+    for name in (b"page.css", b"page.js", b"scan.js"):
         assert name in page
         assert browser.ask(f"/{name.decode()}")[0] == 200
     assert b"http" not in page
@@ -58,6 +59,10 @@ def test_what_is_entered_is_kept(page_of, place):
         ("/api/photo", b"no photo", "no photo"),
         ("/api/installation", {"by": ""}, "who you are"),
         ("/api/installation", {"by": "Bayar"}, "not ready"),
+        ("/api/ask", {"sensors": ["dune-9/soil"]}, "no sensor"),
+        ("/api/scan", {"port": "/dev/ttyUSB99"}, "no port"),
+        ("/api/scan", {"port": "/dev/null"}, "interrupted"),
+        ("/api/scan/add", {"thing": "dune-1", "toml": "x"}, "nothing to add"),
     ],
 )
 def test_what_cannot_be_is_told(page_of, path, body, words):
@@ -75,11 +80,22 @@ def test_a_photo_that_is_too_large_is_answered_not_cut_off(page_of, place):
     assert place.desk.view().photos == []
 
 
-def test_another_page_cannot_write(page_of):
-    """A form elsewhere that posts here lacks the header that only our page sends."""
-    status, _ = page_of().ask("/api/position", POSITION, **{"X-Saxaul": ""})
+def test_a_sensor_is_asked_on_request(page_of, place):
+    browser = page_of()
 
-    assert status == 403
+    assert browser.ask("/api/ask", {"sensors": ["dune-1/soil-10cm"]})[0] == 200
+    assert place.bus.questions.waiting() == ["dune-1/soil-10cm"]
+    assert browser.ask("/api/view")[1]["sensors"][0]["asking"] is True
+
+
+def test_a_scan_is_begun_and_watched(page_of, place):
+    browser = page_of()
+    assert browser.ask("/api/scan?thing=dune-1")[1]["phase"] == "none"
+    assert browser.ask("/api/scan", {"port": "/dev/null", "pause": True})[0] == 200
+
+    told = browser.ask("/api/scan?thing=dune-1")[1]
+    assert told["port"] == "/dev/null"
+    assert browser.ask("/api/scan/stop", {})[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -109,6 +125,20 @@ def test_the_pin_opens_for_the_one_who_has_it(page_of):
     assert stranger.ask("/api/position", POSITION)[0] == 401
 
 
+def test_nothing_is_told_to_or_taken_from_who_has_no_pin(page_of):
+    stranger = page_of(PIN)
+
+    assert {path: stranger.ask(path)[0] for path in GIVES} == dict.fromkeys(GIVES, 401)
+    assert {path: stranger.ask(path, {})[0] for path in TAKES} == dict.fromkeys(TAKES, 401)
+
+
+def test_nothing_is_taken_from_another_page(page_of):
+    """A form elsewhere that posts here lacks the header that only our page sends."""
+    browser, other = page_of(), {"X-Saxaul": ""}
+
+    assert {path: browser.ask(path, {}, **other)[0] for path in TAKES} == dict.fromkeys(TAKES, 403)
+
+
 def test_a_pin_cannot_be_tried_out(page_of):
     browser = page_of(PIN)
     told = [browser.ask("/api/pin", {"pin": f"000{tried}"})[0] for tried in range(5)]
@@ -136,3 +166,15 @@ def test_a_page_whose_address_is_not_up_yet_keeps_no_reading_waiting(place):
 def test_an_address_that_is_taken_is_told(place, page_of):
     with pytest.raises(BusError, match=r"page\.listen"):
         PageServer("127.0.0.1", page_of().port, place.desk, "")
+
+
+def test_a_restart_is_taken_where_the_settings_can_be_used(page_of, place):
+    browser, good = page_of(), place.settings.read_text()
+    place.settings.write_text(good.replace("METER TEROS 12", "METER TEROS 13"))
+    status, told = browser.ask("/api/restart", {})
+    assert (status, place.restart.is_set()) == (422, False)
+    assert "METER TEROS 13" in told["error"]
+    place.settings.write_text(good)
+
+    assert browser.ask("/api/restart", {})[0] == 200
+    assert place.restart.is_set()

@@ -66,6 +66,8 @@ def test_when_all_is_ready_the_card_is_green():
         ({"sensors": with_values(replace(VALUE, state=State.WAITING))}, "sensors", "not asked yet"),
         ({"sensors": with_values(replace(VALUE, state=State.ODD))}, "values", "2400"),
         ({"refused": ["gateway.toml:9: no such model"]}, "settings", "no such model"),
+        ({"sensors": []}, "sensors", "there are none"),
+        ({"scanned": "/dev/ttyUSB0"}, "scan", "/dev/ttyUSB0 is being scanned"),
         (
             {"sensors": with_values(VALUE, replace(VALUE, state=State.MISSING, reason="no value"))},
             "values",

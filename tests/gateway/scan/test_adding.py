@@ -4,7 +4,7 @@ import pytest
 
 from gateway.config import load
 from gateway.scan import Finding, FoundSensor
-from gateway.scan.adding import add
+from gateway.scan.adding import add, preview
 from wire.catalogue import Protocol
 from wire.errors import ConfigError
 
@@ -153,3 +153,18 @@ def test_a_station_without_sensors_yet_gets_its_first_ones(tmp_path):
 def test_a_file_that_is_not_there_is_told_with_the_remedy(tmp_path):
     with pytest.raises(ConfigError, match="saxaul-gateway config >"):
         add(tmp_path / "gateway.toml", [sdi(TEROS)], "dune-1")
+
+
+def test_what_would_be_added_is_shown_as_it_will_be(written):
+    found = [sdi(TEROS, DEEPER), sdi(PROBE, port="/dev/ttyUSB1", protocol=Protocol.MODBUS)]
+    shown = preview(written, found, "dune-1")
+
+    assert written.read_text() == WRITTEN
+    assert "METER TER12 400 X2" in shown
+    assert shown == add(written, found, "dune-1")
+    assert preview(written, found, "dune-1") == ""
+
+
+def test_a_clash_is_told_before_anything_is_added(written):
+    with pytest.raises(ConfigError, match="is a METER TEROS 12"):
+        preview(written, [sdi(SNOW)], "dune-1")

@@ -130,3 +130,16 @@ def test_the_firmware_tells_models_apart_that_identify_alike(
     (found,) = scanned(device(answer).port, hasty()).findings
 
     assert found.sensors[0].models == (model,)
+
+
+GAUGE = b"113METER   ATM41 100A41-1\r\n"
+
+
+def test_a_gauge_in_use_is_named_and_keeps_its_rain(device, scanned, hasty):
+    """Asked for a value it would hand over what fell, and nobody would count it."""
+    answers = {b"?!": b"1\r\n", b"1!": b"1\r\n", b"1I!": GAUGE}
+    there = device(lambda asked: answers.get(asked, b""))
+    (found,) = scanned(there.port, hasty(spares_gauges=True)).findings
+
+    assert "METER ATMOS 41" in found.sensors[0].models
+    assert set(there.asked) <= set(answers)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from gateway.buses.serial_port import PortSettings, SerialPort
+from gateway.buses.serial_port import PortSettings, SerialPort, StoppedError
 from gateway.drivers.sdi12 import AdapterKind
 from gateway.scan import Extent, Scanner
 from wire.catalogue import Protocol, bundled, parse_model
@@ -161,6 +161,23 @@ def test_a_scan_that_is_broken_off_keeps_what_it_found(device, hasty):
 
     scanner = Scanner(bundled(), stop, hasty(sdi12_addresses="1A"))
     with pytest.raises(KeyboardInterrupt):
+        scanner.run([there.port])
+
+    assert [one.address for one in scanner.findings[0].sensors] == ["1"]
+    SerialPort(PortSettings(there.port, 9600), lambda: False).close()  # it was given back
+
+
+def test_a_scan_that_is_told_to_stop_stops_in_the_middle_of_a_wait(device, hasty):
+    there = device(lambda asked: SENSOR.get(asked, b""))
+    told = threading.Event()
+
+    def say(text):
+        if text.endswith("address 2"):
+            told.set()
+
+    extent = hasty(sdi12_addresses="12", sdi12_s=60.0)
+    scanner = Scanner(bundled(), say, extent, told.is_set)
+    with pytest.raises(StoppedError):
         scanner.run([there.port])
 
     assert [one.address for one in scanner.findings[0].sensors] == ["1"]

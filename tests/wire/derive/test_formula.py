@@ -1,5 +1,6 @@
 """What a derived series is computed by, as text, and what it computes."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,3 +60,48 @@ def test_what_was_written_is_read(also, parameters):
     formula = Formula("sonic-height/1", tuple(also), parameters)
 
     assert read(str(formula)) == formula
+
+
+def test_what_stands_after_computes_on_from_the_result():
+    """TEROS 12, 2493.4 counts: 0.2716 m3/m3; half of 0.2 to 0.3432."""
+    text = "teros12-mineral/1 | relative-water/1(; field_capacity=0.3432, wilting_point=0.2)"
+    formula = read(text)
+
+    assert str(formula) == text
+    assert formula.bound()(2493.4) == pytest.approx(0.5, abs=0.0005)
+
+
+def test_three_follow_on_each_other():
+    relative = Formula("relative-water/1", (), {"field_capacity": 0.3, "wilting_point": 0.1})
+    formula = Formula("percent/1").followed_by(Formula("percent/1")).followed_by(relative)
+
+    assert read(str(formula)) == formula
+    assert formula.bound()(2000.0) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "teros12-mineral/1 | teros12-mineral/2",
+        "teros12-mineral/1 | relative-water/1",
+        "teros12-mineral/1 | sonic-height/1(air; reference_m=2)",
+        "teros12-mineral/1 | ",
+        " | teros12-mineral/1",
+    ],
+)
+def test_what_cannot_follow_is_not_computed(text):
+    formula = read(text)
+
+    assert formula is None or formula.bound() is None
+
+
+def test_all_of_a_kind_are_computed_at_once_whatever_their_parameters():
+    """As arrays by row: what each formula gives alone."""
+    first = read("percent/1 | relative-water/1(; field_capacity=0.12, wilting_point=0.05)").bound()
+    other = read("percent/1 | relative-water/1(; field_capacity=0.3, wilting_point=0.1)").bound()
+    given = [np.array(pair) for pair in zip(first.all_given, other.all_given, strict=True)]
+
+    both = first.computed(np.array([8.5, 8.5]), given=given)
+
+    assert first.kind == other.kind != read("percent/1").bound().kind
+    assert both.tolist() == [first(8.5), other(8.5)]

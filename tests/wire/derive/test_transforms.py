@@ -18,6 +18,17 @@ def test_teros12_mineral(raw, vwc):
     assert result[0] == pytest.approx(vwc, abs=0.00005)
 
 
+@pytest.mark.parametrize(
+    ("permittivity", "vwc"),
+    [(3, 0.0298), (5, 0.0798), (10, 0.1883), (20, 0.3454), (30, 0.4441), (40, 0.5102)],
+)
+def test_topp_1980(permittivity, vwc):
+    """Topp, Davis and Annan 1980, computed by hand."""
+    result = TRANSFORMS["topp-1980/1"](np.array([permittivity], dtype=np.float64))
+
+    assert result[0] == pytest.approx(vwc, abs=0.00005)
+
+
 def test_a_zero_read_shows_its_signature():
     assert TRANSFORMS["teros12-mineral/1"](np.zeros(1))[0] == -0.6956
 

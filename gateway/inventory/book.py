@@ -1,26 +1,20 @@
 """What is attached to this gateway, as the server is told it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
 
-from gateway.config import Config, SensorSection, datastream_name, place_of
-from gateway.health import hardware, software
-from gateway.sampling.plan import plan_of
-from wire.catalogue import SensorModel
-from wire.messages import (
-    DatastreamInfo,
-    GatewayInfo,
-    Installation,
-    Inventory,
-    SensorInfo,
-    ThingInfo,
-)
+from gateway.clock import Clock
+from gateway.config import Config, Fault, place_of
+from gateway.inventory.composing import Known, compose, refused_sensors
+from gateway.inventory.standing import Stood, stood
+from wire.messages import ClockSource, Installation, Inventory
 
 _IDENTITIES = "identities"
+_STANDING = "standing"
 # Under which note the last inventory is kept.
 INVENTORY = "inventory"
 
@@ -45,14 +39,6 @@ class Notes(Protocol):
 
     def set_meta(self, values: dict[str, str]) -> None:
         """Keep notes."""
-
-
-class Known(msgspec.Struct, frozen=True):
-    """What is kept of an identity. `model` is the configured one: another model voids the rest."""
-
-    model: str
-    serial: str = ""
-    firmware: str = ""
 
 
 class Place(Protocol):
@@ -83,13 +69,27 @@ class InventoryBook:
     Identities are remembered: a restart must not look like a swap of all instruments.
     """
 
-    def __init__(self, config: Config, notes: Notes, visits: Visits | None = None) -> None:
-        """Prepare; what earlier runs found out is read when it is first needed."""
+    def __init__(
+        self,
+        config: Config,
+        notes: Notes,
+        visits: Visits | None = None,
+        clock: Clock | None = None,
+        faults: Sequence[Fault] = (),
+    ) -> None:
+        """Prepare; what earlier runs found out is read when it is first needed.
+
+        `clock` tells since when a sensor stands where it does; `faults` are those of the settings:
+        the sensors that are refused for them are announced as such.
+        """
         self._config = config
         self._visits = visits
         self._notes = notes
+        self._clock = clock
+        self._refused = [(one, fault.message) for fault in faults for one in fault.sensors]
         self._lock = Lock()
-        self._models = {f"{s.thing}/{s.id}": s.model for _, s, _ in config.sensors()}
+        refused = {f"{one.thing}/{one.id}": one.model for one, _ in self._refused}
+        self._models = refused | {place_of(s): s.model for _, s, _ in config.sensors()}
         self._known: dict[str, Known] | None = None
 
     def identified(self, thing: str, sensor_id: str, identity: Identity) -> bool:
@@ -115,6 +115,9 @@ class InventoryBook:
             last = msgspec.json.decode(kept, type=Inventory) if kept else None
             rev = last.rev if last else 0
             now = self._visited(compose(self._config, known, rev))
+            now = self._standing(now, last)
+            told = refused_sensors(self._refused, now)
+            now = replace(now, sensors=[*now.sensors, *told])
             if now != last:
                 now = replace(now, rev=rev + 1)
                 self._notes.set_meta({INVENTORY: msgspec.json.encode(now).decode()})
@@ -133,6 +136,26 @@ class InventoryBook:
         ]
         return replace(inventory, things=things, installation=self._visits.newest())
 
+    def _standing(self, inventory: Inventory, last: Inventory | None) -> Inventory:
+        """Add since when each sensor stands as it is described, as far as that is known."""
+        kept = msgspec.json.decode(self._notes.meta(_STANDING) or "{}", type=dict[str, Stood])
+        before = last.sensors if last else []
+        announced = {f"{one.thing}/{one.id}": Stood.of(one) for one in before}
+        now_ms = self._now_ms()
+        now = stood(inventory.sensors, announced | kept, now_ms)
+        if now_ms is not None and kept | now != kept:
+            self._notes.set_meta({_STANDING: msgspec.json.encode(kept | now).decode()})
+        sensors = [
+            replace(one, since=now[f"{one.thing}/{one.id}"].since) for one in inventory.sensors
+        ]
+        return replace(inventory, sensors=sensors)
+
+    def _now_ms(self) -> int | None:
+        """Tell the time; None while the clock is not known."""
+        if self._clock is None or self._clock.source() is ClockSource.UNKNOWN:
+            return None
+        return self._clock.wall_of(self._clock.mono_ms())
+
     def _remembered(self) -> dict[str, Known]:
         """Read the identities once the outbox can be read; the caller holds the lock."""
         if self._known is None:
@@ -141,68 +164,3 @@ class InventoryBook:
                 name: one for name, one in kept.items() if self._models.get(name) == one.model
             }
         return self._known
-
-
-def compose(config: Config, known: Mapping[str, Known], rev: int) -> Inventory:
-    """Write the inventory of a configuration and of what its sensors said."""
-    sensors = list(config.sensors())
-    return Inventory(
-        rev=rev,
-        gateway=GatewayInfo(id=config.gateway.id, software=software(), hardware=hardware()),
-        things=[
-            ThingInfo(
-                id=thing.id,
-                name=thing.name,
-                site=config.gateway.site,
-                lat=thing.lat,
-                lon=thing.lon,
-                elevation_m=thing.elevation_m,
-            )
-            for thing in config.thing
-        ],
-        sensors=[
-            _sensor(sensor, bus.protocol.value, known.get(f"{sensor.thing}/{sensor.id}"))
-            for bus, sensor, _ in sensors
-        ],
-        datastreams=[one for _, sensor, model in sensors for one in _datastreams(sensor, model)],
-    )
-
-
-def _sensor(sensor: SensorSection, protocol: str, known: Known | None) -> SensorInfo:
-    """Describe an instrument; what it says of itself goes before what a person noted."""
-    return SensorInfo(
-        id=sensor.id,
-        thing=sensor.thing,
-        model=sensor.model,
-        serial=(known.serial if known else "") or sensor.serial,
-        firmware=known.firmware if known else "",
-        protocol=protocol,
-        address=sensor.address,
-        depth_m=sensor.depth_m,
-        height_m=sensor.height_m,
-        installed=sensor.installed,
-        reference_m=sensor.reference_m,
-    )
-
-
-def _datastreams(sensor: SensorSection, model: SensorModel) -> list[DatastreamInfo]:
-    return [
-        DatastreamInfo(
-            name=datastream_name(sensor, one.field.property),
-            sensor=place_of(sensor),
-            property=one.field.property,
-            unit=one.field.unit,
-            interval_s=sensor.interval_s,
-            statistic=one.statistic.value,
-        )
-        for one in plan_of(model, sensor.interval_s, sensor.sample_s).fields
-    ] + [
-        DatastreamInfo(
-            name=datastream_name(sensor, one.property),
-            sensor=place_of(sensor),
-            property=one.property,
-            unit=one.unit,
-            interval_s=sensor.interval_s,
-        )
-        for one in (model.borrowed if sensor.temperature_from else ())
-    ]

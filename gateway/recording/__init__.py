@@ -1,0 +1,7 @@
+"""From the buses to the outbox: a disk that stalls delays what is kept, never what is read."""
+
+from gateway.recording.memos import Memos
+from gateway.recording.recorder import Recorder
+from gateway.recording.relay import Relay
+
+__all__ = ["Memos", "Recorder", "Relay"]
