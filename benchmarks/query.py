@@ -36,10 +36,13 @@ _EPILOG = """\
 Server time is what the server says in Server-Timing: from the request until the answer begins to go
 out, written and compressed as a browser takes it. year_plot: a year of one series at a value a
 minute (525,600 of them), at 2,000 points; ten_series: thirty days of ten such series, at other
-instants each time; latest_10k: the newest value of 10,000 datastreams. Of each p95 is told. The
-server that is asked is `saxaul-server run --role api`; beside it one with --role ingest takes in
-hour batches at --ingest-rps, half of what bin/bench ingest asks for, and rolls up what comes in. So
-docs/scale.md has it where pages are slow beside ingest. All datastreams have a newest value before.
+instants each time; latest_10k: the newest value of 10,000 datastreams. Of each p95 is told. A
+question comes every --every-ms, so that as much is asked undisturbed as with ingest; 1 asks one
+after the other, which takes a core. The server that is asked is `saxaul-server run --role api`;
+beside it one with --role ingest takes in hour batches at --ingest-rps, half of what bin/bench
+ingest asks for, and rolls up what comes in. So docs/scale.md has it where pages are slow beside
+ingest. The gateways, which are elsewhere in truth, send at a lower priority. All datastreams
+have a newest value before, those of each gateway from another instant.
 under_ingest_factor: p95 then by p95 undisturbed, of the kind of question that suffers most.
 time_bucket_ms: the same plot of a year, aggregated from its rows in the database (median).
 """
@@ -49,13 +52,14 @@ time_bucket_ms: the same plot of a year, aggregated from its rows in the databas
 class Scale:
     """How much: the past, the gateways that send meanwhile and how fast, questions of each kind.
 
-    They have something to send for `load_s`.
+    They have something to send for `load_s`. A question comes every `every_s`.
     """
 
     past: Past
     gateways: int
     ingest_rps: float
     requests: int
+    every_s: float
     load_s: float
 
 
@@ -73,9 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _scale(options: argparse.Namespace) -> Scale:
     end_ms = now_ms() // HOUR_MS * HOUR_MS
     if options.quick:
-        return Scale(Past(20, 10, 2, 2, end_ms), 2, 6000, 8, 15)
+        return Scale(Past(20, 10, 2, 2, end_ms), 2, 6000, 8, 0.001, 15)
     past = Past(1000, 20, 365, 300, end_ms)
-    return Scale(past, 200, options.ingest_rps, options.requests, _LOAD_S)
+    every_s = options.every_ms / 1000
+    return Scale(past, 200, options.ingest_rps, options.requests, every_s, _LOAD_S)
 
 
 def _measure(database_url: str | None, scale: Scale) -> Times:
@@ -92,7 +97,7 @@ def _measure(database_url: str | None, scale: Scale) -> Times:
             rig.announce(gateways)
             _expect_series(url, (scale.past.stations + scale.gateways) * SERIES_A_STATION)
             settle(url)
-            asker = Asker(address, scale.past, dense, scale.requests)
+            asker = Asker(address, scale.past, dense, scale.requests, scale.every_s)
             asker.require_right()
             quiet = asker.times_ms()
             peer = time_bucket_ms(url, scale.past, dense, max(5, scale.requests // 5))
@@ -151,6 +156,13 @@ def _options() -> argparse.ArgumentParser:
         default=200,
         metavar="N",
         help="questions of each kind (default: %(default)s)",
+    )
+    add(
+        "--every-ms",
+        type=count,
+        default=50,
+        metavar="N",
+        help="from one question to the next, in the mean (default: %(default)s)",
     )
     add(
         "--ingest-rps",

@@ -1,7 +1,13 @@
-"""Asks the running server, one question after the other, and notes how long it says it took."""
+"""Asks the running server, one question after the other, and notes how long it says it took.
+
+A question comes some time after the one before it, not as soon as that is answered: then as much is
+asked whether answers are quick or slow, and who asks does not take a core for itself. The times
+between them vary by chance, so that they keep no step with anything else.
+"""
 
 import gzip
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -34,13 +40,15 @@ Parameters = Mapping[str, int | Sequence[int]]
 class Asker:
     """Asks a server at `url` about a past, each kind of question so many times.
 
-    As a browser does, it takes compressed answers.
+    From one question to the next it takes `every_s` in the mean, or as long as the answer takes. As
+    a browser does, it takes compressed answers.
     """
 
     url: str
     past: Past
     dense: Sequence[int]
     requests: int
+    every_s: float
 
     def times_ms(self) -> dict[str, list[float]]:
         """Give the server times of each kind; raises SetupError for a wrong answer."""
@@ -77,11 +85,12 @@ class Asker:
 
     def _ask(self, path: str, question: Callable[[random.Random], Parameters]) -> list[float]:
         chance = random.Random(4)
+        times = []
         with _connected(self.url) as connection:
-            times = [
-                _get(connection, path, question(chance)).server_ms
-                for _ in range(_WARM_UP + self.requests)
-            ]
+            for _ in range(_WARM_UP + self.requests):
+                next_s = time.monotonic() + self.every_s * chance.uniform(0.5, 1.5)
+                times.append(_get(connection, path, question(chance)).server_ms)
+                time.sleep(max(0.0, next_s - time.monotonic()))
         return times[_WARM_UP:]
 
 

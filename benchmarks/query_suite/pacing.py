@@ -1,5 +1,9 @@
-"""Gateways that send at a steady rate while questions are asked; a process of its own."""
+"""Gateways that send at a steady rate while questions are asked; a process of its own.
 
+They stand for machines elsewhere: what they take of this one goes behind all that is measured.
+"""
+
+import os
 import selectors
 import signal
 import socket
@@ -15,6 +19,7 @@ from benchmarks.ingest_suite import packets
 from benchmarks.ingest_suite.sender import MAX_IN_FLIGHT, Sender
 from benchmarks.ingest_suite.station import Load, variant_of
 from deploy.errors import SetupError
+from server.roles.priority import give_way
 from wire import topics
 
 _ANSWER_S = 10.0
@@ -75,6 +80,8 @@ def sending(pace: Pace) -> Iterator[Sent]:
 
 def _send(pace: Pace, pipe: Connection, stop: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C: our parent ends us
+    os.setsid()
+    give_way()
     payloads = {variant_of(n): pace.load.payloads(variant_of(n)) for n in range(4)}
     selector = selectors.DefaultSelector()
     lines = []

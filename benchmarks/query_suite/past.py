@@ -23,7 +23,8 @@ _INSTRUMENTS = 5
 _PROPERTIES = (
     ("soil_temperature", "Soil temperature", "Cel", "soil_temperature"),
     ("soil_ec", "Soil electrical conductivity", "uS/cm", None),
-    ("vwc", "Soil water", "m3/m3", "volume_fraction_of_condensed_water_in_soil"),
+    # No water content: relative water would be computed of it in the background.
+    ("permittivity", "Soil permittivity", "1", None),
     ("vwc_raw", "Raw soil water", "{raw}", None),
 )
 
@@ -49,9 +50,12 @@ SELECT t.gateway_id, 'dune-1/soil-' || s || '/' || p.key, t.id, 'soil-' || s, p.
 FROM thing t CROSS JOIN generate_series(1, %s) AS s CROSS JOIN observed_property p
 WHERE t.gateway_id LIKE 'past-%%' AND p.key = ANY(%s) ORDER BY t.id, s, p.id
 """
+# Each gateway's are of another minute and came at another instant: as many instants are told as
+# when gateways send, each of which is written once.
 _LATEST = """
 INSERT INTO latest (datastream_id, time, value, quality, received_at)
-SELECT id, now() - interval '10 years', round((random() * 40)::numeric, 2), 1, now()
+SELECT id, now() - interval '10 years' - mod(thing_id, 60) * interval '1 minute',
+    round((random() * 40)::numeric, 2), 1, now() - thing_id * interval '7 ms'
 FROM datastream ON CONFLICT DO NOTHING
 """
 # Tables of which less than nine tenths are marked as seen by all; those that are small change.

@@ -7,6 +7,7 @@ worker. Reports come up its standard output.
 import msgspec
 
 from server.ingest.consumer import BrokerAddress, Part
+from server.ingest.service import is_caught_up
 
 ASK_AGAIN = b"ask-again\n"
 
@@ -52,6 +53,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str = "not started yet"
     connections: int = 0
     new_sessions: int = 0
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Tell whether what was queued for it has come."""
+        return is_caught_up(connected=self.connected, queued=self.queued)
 
 
 def line(message: msgspec.Struct) -> bytes:

@@ -2,13 +2,16 @@
 
 import json
 import signal
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import psycopg
 import pytest
 
 from benchmarks import query
-from benchmarks.query_suite.asking import server_ms
+from benchmarks.query_suite.asking import Asker, server_ms
 from benchmarks.query_suite.figures import AT_MOST, KINDS, Times, broken_limits, figures, p95
 from benchmarks.query_suite.past import DAY_MS, Past, make
 
@@ -75,8 +78,39 @@ def test_server_time_is_read_from_the_header():
     assert server_ms("begin;dur=0.5, read;dur=9.1, total;dur=12.3") == 12.3
 
 
+class Answering(BaseHTTPRequestHandler):
+    """Answers any question at once."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer goes out as one packet
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Server-Timing", "total;dur=1.5")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_said):
+        pass
+
+
+def test_who_asks_does_not_ask_again_as_soon_as_there_is_an_answer():
+    past = Past(series=20, dense=20, days=60, stations=1, end_ms=END_MS)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        asker = Asker(f"http://127.0.0.1:{server.server_port}", past, range(1, 21), 2, 0.04)
+        began_s = time.monotonic()
+        told = asker.times_ms()
+        took_s = time.monotonic() - began_s
+        server.shutdown()
+
+    assert told == {kind: [1.5, 1.5] for kind in KINDS}
+    assert took_s >= 3 * (10 + 2) * 0.04 / 2  # each kind warms up
+
+
 def test_the_past_is_whole_and_its_rollups_are_those_of_its_rows(timescale_database):
-    past = Past(series=6, dense=2, days=2, stations=1, end_ms=END_MS)
+    past = Past(series=6, dense=2, days=2, stations=2, end_ms=END_MS)
     dense = make(timescale_database, past, lambda _: None)[:2]
 
     with psycopg.connect(timescale_database) as connection:
@@ -84,12 +118,14 @@ def test_the_past_is_whole_and_its_rollups_are_those_of_its_rows(timescale_datab
         counts = dict(rows.fetchall())
         hours = connection.execute("SELECT sum(n), count(*) FROM rollup_hour").fetchone()
         marks = connection.execute("SELECT count(*) FROM rollup_mark").fetchone()
-        newest = connection.execute("SELECT count(*) FROM latest").fetchone()
+        newest = connection.execute(
+            "SELECT count(*), count(DISTINCT time), count(DISTINCT received_at) FROM latest"
+        ).fetchone()
     assert [counts[one] for one in dense] == [2 * 1440] * 2
     assert sorted(counts.values()) == [48] * 4 + [2880] * 2
     assert hours == (2 * 2880 + 4 * 48, 6 * 48)
     assert marks == (0,)
-    assert newest == (20,)  # of each datastream of the station
+    assert newest == (40, 2, 2)  # of each datastream; those of a station are of one instant
     assert past.start_ms == END_MS - 2 * DAY_MS
 
 

@@ -9,35 +9,38 @@ import pytest
 from server.roles.priority import NICENESS, give_way
 
 PROGRAM = """
-import os, sys
+import os, sys, threading
 from pathlib import Path
 from server.roles.priority import give_way
 give_way(Path(sys.argv[1]))
-print(os.nice(0))
+thread = threading.Thread(target=lambda: print(os.nice(0), os.sched_getscheduler(0)))
+thread.start()
+thread.join()
 """
 
 
-def niceness_after(group):
+def of_a_thread_after(group):
+    """Tell niceness and scheduling policy."""
     said = subprocess.run(
         [sys.executable, "-c", PROGRAM, group], capture_output=True, check=True, text=True
     )
-    return int(said.stdout)
+    return tuple(map(int, said.stdout.split()))
 
 
 @pytest.mark.parametrize("has_groups", [True, False])
-def test_it_becomes_nice_and_so_does_its_group_where_there_is_one(tmp_path, has_groups):
+def test_it_becomes_nice_and_interrupts_nobody_and_its_group_is_nice_too(tmp_path, has_groups):
     group = tmp_path / "autogroup" if has_groups else tmp_path / "missing" / "autogroup"
 
-    assert niceness_after(group) == os.nice(0) + NICENESS
+    assert of_a_thread_after(group) == (os.nice(0) + NICENESS, os.SCHED_BATCH)
     assert not has_groups or group.read_text() == str(NICENESS)
 
 
 def test_where_that_is_forbidden_it_goes_on(tmp_path):
     """A service manager may filter the call out, and set the priority itself."""
 
-    def refuse(_by):
+    def refuse(*_wish):
         raise PermissionError(1, "Operation not permitted")
 
-    give_way(tmp_path / "missing" / "autogroup", refuse)
+    give_way(tmp_path / "missing" / "autogroup", refuse, refuse)
 
     assert not (tmp_path / "missing").exists()
