@@ -32,10 +32,13 @@ from server.roles.sessions import Dropper
 from server.rollup.worker import RollupWorker
 from server.serving import HttpServer, bind
 from server.settings import Settings
+from server.soil import keeper as soil_keeper
 from server.store.engines import store_for
 from server.store.port import LatestRow
+from server.watch.keeping.keeper import Watchkeeper
 from server.web import pages
 from server.web.hosts import LoopbackHosts
+from wire.catalogue import bundled
 from wire.errors import ConfigError
 
 DATABASE_OPENED = "database_opened"
@@ -122,6 +125,7 @@ class App:
         self._teardown = Teardown()
         self._http_port: int | None = None
         self._mqtt_port = settings.mqtt.port
+        self._is_caught_up: Callable[[], bool] = lambda: False
 
     @property
     def address(self) -> str:
@@ -210,8 +214,10 @@ class App:
             self._start_broker()
         if self._duty.workers is not None:
             crew = self._start_crew(self._duty.workers)
+            self._is_caught_up = lambda: all(one.report.is_caught_up for one in crew.health())
             return lambda: [readiness.crew_part(crew, self._settings.mqtt)]
         ingest = self._start_ingest(engine, hub)
+        self._is_caught_up = lambda: ingest.health().is_caught_up
         if not self._settings.mqtt.embedded:
             dropper = Dropper(self._broker_address(), 0, ingest.ask_again)
             dropper.start()
@@ -226,10 +232,14 @@ class App:
         rollups = RollupWorker(engine, self._settings.rollup.share / 100, wall_clock_ms)
         rollups.start()
         self._teardown.add(Step("rollups", rollups.stop, _UPKEEP_STOP_S))
+        watches = Watchkeeper(engine, wall_clock_ms, self._is_caught_up)
+        watches.start()
+        self._teardown.add(Step("watches", watches.stop, _UPKEEP_STOP_S))
         return [
             lambda: [readiness.storage_part(layout)],
             lambda: readiness.upkeep_parts(keeper),
             lambda: [readiness.rollups_part(rollups)],
+            lambda: [readiness.watches_part(watches)],
         ]
 
     def _start_crew(self, workers: Workers) -> Crew:
@@ -275,7 +285,11 @@ class App:
     def _start_keeper(self, engine: Engine, layout: Layout) -> Housekeeper:
         journal = self._settings.journal
         policy = journal_keeper.Policy(journal.pack_after_days, journal.keep_days)
-        chores = [journal_keeper.chore(engine, policy, wall_clock_ms), *layout.chores()]
+        chores = [
+            journal_keeper.chore(engine, policy, wall_clock_ms),
+            soil_keeper.chore(engine, bundled(), wall_clock_ms),
+            *layout.chores(),
+        ]
         keeper = Housekeeper(engine, chores)
         keeper.start()
         self._teardown.add(Step("housekeeping", keeper.stop, _UPKEEP_STOP_S))

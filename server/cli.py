@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TypeAlias
 
 import structlog
 from rich.console import Console
@@ -32,11 +33,27 @@ from server.roles.role import Duty, Role, duty_of, parse_workers
 from server.rollup import command as rollup_command
 from server.rollup import site_command
 from server.settings import Overrides, Settings, example, is_loopback, load, mqtt_password
+from server.soil import command as soil_command
 from server.store.engines import store_for
+from server.watch import command as alerts_command
+from wire.catalogue import bundled
 from wire.errors import ConfigError
 
 OK, BUG, MENDABLE = 0, 1, 2
 CRASHED = "crashed"
+
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
+# Commands of their own modules, in the order they are listed.
+_WITH_PARSERS = (
+    replay_command,
+    import_command,
+    retention_command,
+    export_command,
+    rollup_command,
+    site_command,
+    soil_command,
+    alerts_command,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "export": _export,
         "rollup": _rollup,
         "site": _site,
+        "alerts": _alerts,
+        "soil": _soil,
     }
     try:
         return commands[arguments.command](arguments)
@@ -77,32 +96,17 @@ def _parser() -> argparse.ArgumentParser:
         "Without a file it keeps its data in ./saxaul.db and runs its own broker.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="migrate the database, then serve until stopped")
-    migrate = commands.add_parser(
-        "migrate",
-        help="bring the database to this program's schema",
-        description="Brings the database to this program's schema. Stop every server first: what "
-        "an older one stores meanwhile may be missing from hourly and daily values.",
-    )
+    of_database = [_add_run(commands), _add_migrate(commands), _add_ledger(commands)]
+    of_database += [one.add_parser(commands) for one in _WITH_PARSERS]
     commands.add_parser("config", help="print a commented server.toml")
-    ledger = commands.add_parser("ledger", help="tell how complete each gateway's data are")
-    ledger.add_argument("--gateway", metavar="ID", help="only this one")
-    ledger.add_argument(
-        "--days",
-        type=_days,
-        default=DEFAULT_DAYS,
-        metavar="N",
-        help=f"how far back to look for gaps of series, up to {MAX_DAYS} (default: %(default)s)",
-    )
-    replay = replay_command.add_parser(commands)
-    carried = import_command.add_parser(commands)
-    retention = retention_command.add_parser(commands)
-    exported = export_command.add_parser(commands)
-    rollup = rollup_command.add_parser(commands)
-    site = site_command.add_parser(commands)
-    for command in (run, migrate, ledger, replay, carried, retention, exported, rollup, site):
+    for command in of_database:
         command.add_argument("--config", type=Path, metavar="FILE", help="server.toml")
         command.add_argument("--database-url", metavar="URL", help="in place of database.url")
+    return parser
+
+
+def _add_run(commands: _Commands) -> argparse.ArgumentParser:
+    run = commands.add_parser("run", help="migrate the database, then serve until stopped")
     run.add_argument(
         "--http-port",
         type=_port,
@@ -130,7 +134,29 @@ def _parser() -> argparse.ArgumentParser:
         help="allow an http.host that others can reach, and requests under any host name, "
         "though there is no access control",
     )
-    return parser
+    return run
+
+
+def _add_migrate(commands: _Commands) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        "migrate",
+        help="bring the database to this program's schema",
+        description="Brings the database to this program's schema. Stop every server first: what "
+        "an older one stores meanwhile may be missing from hourly and daily values.",
+    )
+
+
+def _add_ledger(commands: _Commands) -> argparse.ArgumentParser:
+    ledger = commands.add_parser("ledger", help="tell how complete each gateway's data are")
+    ledger.add_argument("--gateway", metavar="ID", help="only this one")
+    ledger.add_argument(
+        "--days",
+        type=_days,
+        default=DEFAULT_DAYS,
+        metavar="N",
+        help=f"how far back to look for gaps of series, up to {MAX_DAYS} (default: %(default)s)",
+    )
+    return ledger
 
 
 def _port(text: str) -> int:
@@ -270,6 +296,17 @@ def _rollup(arguments: argparse.Namespace) -> int:
 def _site(arguments: argparse.Namespace) -> int:
     with _current_database(arguments) as engine:
         return site_command.run(engine, arguments, _console())
+
+
+def _soil(arguments: argparse.Namespace) -> int:
+    with _current_database(arguments) as engine:
+        tools = soil_command.Tools(engine, bundled(), wall_clock_ms, _console())
+        return soil_command.run(tools, arguments)
+
+
+def _alerts(arguments: argparse.Namespace) -> int:
+    with _current_database(arguments) as engine:
+        return alerts_command.run(engine, arguments, _console())
 
 
 def _retention(arguments: argparse.Namespace) -> int:

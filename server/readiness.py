@@ -14,6 +14,7 @@ from server.live.follow import Follower
 from server.roles.crew import Crew
 from server.rollup.worker import RollupWorker
 from server.settings import MqttSection
+from server.watch.keeping.keeper import Watchkeeper
 
 
 def database_part(engine: Engine) -> Part:
@@ -72,6 +73,11 @@ def rollups_part(rollups: RollupWorker) -> Part:
     """Tell what of the rollups is still to be computed."""
     detail = rollups.error or rollups.backlog.sentence(wall_clock_ms())
     return Part(name="rollups", ready=not rollups.error, detail=detail)
+
+
+def watches_part(watches: Watchkeeper) -> Part:
+    """Tell whether warnings are judged, and what of them is still to be judged anew."""
+    return Part(name="warnings", ready=not watches.error, detail=watches.sentence)
 
 
 def upkeep_parts(keeper: Housekeeper) -> Sequence[Part]:

@@ -17,6 +17,7 @@ from server.api.imports import routes as imports
 from server.api.ledger import routes as ledger
 from server.api.schemas import NotReady
 from server.api.series import routes as series
+from server.api.soil import routes as soil
 
 OPENAPI_ADDRESS = "/api/v1/openapi.json"
 _TAGS = [
@@ -53,7 +54,7 @@ def create(services: Services) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = services
-    for module in (catalog, observations, series, live, journal, ledger, imports, health):
+    for module in (catalog, soil, observations, series, live, journal, ledger, imports, health):
         app.include_router(module.router)
     problems.install(app)
     # Pages and lists; large answers come compressed already, and an event stream never is.

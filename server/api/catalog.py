@@ -1,5 +1,6 @@
 """The catalog: sites, things, datastreams, gateways, and each datastream's newest value."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated
 
@@ -13,7 +14,18 @@ from server.api.edge import After, DatastreamId, Parameters, ServicesDep, SiteKe
 from server.api.newest.answer import Part, choose
 from server.api.problems import ProblemError, documented
 from server.api.queries import DatastreamFilter
-from server.api.schemas import Datastream, Gateway, Items, Latest, Paged, Site, Thing
+from server.api.schemas import (
+    Completeness,
+    Datastream,
+    Gateway,
+    Items,
+    Latest,
+    ListedDatastream,
+    Paged,
+    Site,
+    Thing,
+)
+from server.completeness.shares import Share, Shares
 from server.store.reading.bounded import reading
 from server.store.reading.newest import read_newest
 
@@ -79,11 +91,12 @@ def list_things(
 @router.get("/datastreams", tags=["catalog"], summary="List datastreams", responses=_INVALID)
 def list_datastreams(
     request: Request, services: ServicesDep, wanted: Annotated[DatastreamParameters, Query()]
-) -> Paged[Datastream]:
-    """Datastreams of a site, a thing or a property, by id."""
+) -> Paged[ListedDatastream]:
+    """Datastreams of a site, a thing or a property, by id, with how complete each is."""
     chosen = DatastreamFilter(**wanted.model_dump())
     with services.engine.connect() as connection:
-        items = queries.datastreams(connection, chosen)
+        shares = services.shares.read(connection, services.clock())
+        items = [_listed(one, shares) for one in queries.datastreams(connection, chosen)]
     more = next_address(request, after=items[-1].id) if len(items) == wanted.limit else None
     return Paged(items=items, next=more)
 
@@ -94,13 +107,34 @@ def list_datastreams(
     summary="Read one datastream",
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def read_datastream(services: ServicesDep, datastream_id: DatastreamId) -> Datastream:
-    """Tell what a datastream measures, where, in which unit and how often."""
+def read_datastream(services: ServicesDep, datastream_id: DatastreamId) -> ListedDatastream:
+    """Tell what a datastream measures, where, in which unit, how often and how completely."""
     with services.engine.connect() as connection:
         found = queries.datastream(connection, datastream_id)
-    if found is None:
-        raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no datastream {datastream_id}.")
-    return found
+        if found is None:
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no datastream {datastream_id}.")
+        return _listed(found, services.shares.read(connection, services.clock()))
+
+
+def _listed(one: Datastream, shares: Mapping[int, Shares]) -> ListedDatastream:
+    found = shares.get(one.id, Shares())
+    return ListedDatastream(
+        **one.model_dump(), complete_24h=_told(found.day), complete_30d=_told(found.month)
+    )
+
+
+def _told(share: Share | None) -> Completeness | None:
+    if share is None:
+        return None
+    return Completeness.model_validate(
+        {
+            "percent": share.percent,
+            "values": share.values,
+            "expected": share.expected,
+            "from": share.window.from_ms,
+            "to": share.window.to_ms,
+        }
+    )
 
 
 @router.get("/gateways", tags=["catalog"], summary="List gateways", responses=documented())

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from server.api.newest.catalog import CatalogKeeper
 from server.api.schemas import Part
+from server.completeness.keeper import ShareKeeper
 from server.live.hub import Hub
 from server.store.port import LatestRow, Store
 
@@ -28,6 +29,7 @@ class Services:
     readiness: Callable[[], Sequence[Part]]
     read_timeout_s: float = 20.0
     catalog: CatalogKeeper = field(default_factory=CatalogKeeper)
+    shares: ShareKeeper = field(default_factory=ShareKeeper)
 
 
 async def _services(request: Request) -> Services:

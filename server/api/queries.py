@@ -155,6 +155,7 @@ def _datastream_rows() -> Select[Any]:
             t.datastream.c.interval_s,
             t.datastream.c.source_id.label("source"),
             t.datastream.c.transform,
+            t.datastream.c.unknown,
         )
         .join(t.thing, t.thing.c.id == t.datastream.c.thing_id)
         .join(t.site, t.site.c.id == t.thing.c.site_id)
@@ -191,4 +192,5 @@ def gateways(connection: Connection) -> list[Gateway]:
 
 def _gateway(row: dict[str, Any], sites: list[str]) -> Gateway:
     status = GatewayStatus.model_validate(row["status"] or {})
-    return Gateway.model_validate({**row, "status": status, "sites": sites})
+    told = {"status": status, "sites": sites, "remarks": row["remarks"] or []}
+    return Gateway.model_validate({**row, **told})

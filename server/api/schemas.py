@@ -105,6 +105,31 @@ class Datastream(BaseModel):
     interval_s: float
     source: int | None = Field(description="The datastream this one is computed from")
     transform: str | None = Field(description="How it is computed, with version")
+    unknown: str = Field(
+        "", description="Why it cannot be told what it measures: it is stored as it comes"
+    )
+
+
+class Completeness(BaseModel):
+    """How much of what was to be expected is there, from an instant to before another."""
+
+    percent: float = Field(description="Rounded down: only what is whole makes 100")
+    values: int
+    expected: int
+    from_: Instant = Field(alias="from")
+    to: Instant
+
+
+class ListedDatastream(Datastream):
+    """A datastream, and how complete it is; null where nothing was to be expected yet.
+
+    Counted every minute from what is rolled up; null also for a sensor that has left.
+    """
+
+    complete_24h: Completeness | None = Field(None, description="The last 24 whole hours")
+    complete_30d: Completeness | None = Field(
+        None, description="The last 30 whole days of the site's time zone"
+    )
 
 
 class Latest(Datastream):
@@ -177,11 +202,32 @@ class Installation(BaseModel):
     """How a technician left a gateway; the photos are on its disk, named by their SHA-256."""
 
     at: Instant
+    clock: str = Field("unknown", description="How the gateway's clock was known then")
     by: str
     green: bool = Field(description="Nothing had failed")
     notes: str = ""
     steps: list[InstallationStep] = []
     photos: list[str] = []
+
+
+class RemarkKind(StrEnum):
+    """What became of a series or a sensor that cannot be as its gateway describes it."""
+
+    UNKNOWN = "unknown"
+    LEFT_OUT = "left_out"
+    NOT_READ = "not_read"
+    NOTED = "noted"
+
+
+class Remark(BaseModel):
+    """What there is to say of an inventory."""
+
+    about: str = Field(description="thing/sensor or thing/sensor/property")
+    kind: RemarkKind = Field(
+        description="unknown: stored as it comes; left_out: its readings stay in the journal; "
+        "not_read: by its gateway; noted: taken but for this"
+    )
+    reason: str
 
 
 class Gateway(BaseModel):
@@ -196,6 +242,7 @@ class Gateway(BaseModel):
     first_seen_at: Instant
     sites: list[str] = Field(description="Keys of the sites its things stand at")
     installation: Installation | None = None
+    remarks: list[Remark] = Field([], description="What of its inventory cannot be used as told")
 
 
 class JournalStatus(StrEnum):

@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from server.catalog.plan import PlannedSeries
+from server.catalog.remarks import Kind, Remark
 from server.db.once import enter_missing
 from server.db.tables import datastream, observed_property
 from server.rollup.zones import renew
-from wire.errors import ContractError
-from wire.properties import PROPERTIES
+from wire.properties import PROPERTIES, ObservedProperty
 
 
 def apply_datastreams(
@@ -18,12 +18,12 @@ def apply_datastreams(
     gateway_id: str,
     things: Mapping[str, int],
     plan: Sequence[PlannedSeries],
-) -> None:
-    """Write what changed; raises ContractError for a change that would falsify what is stored.
+) -> list[Remark]:
+    """Write what changed; says which series stay as they are, since else what is stored were wrong.
 
     `plan` lists each source before what is derived from it.
     """
-    properties = _apply_properties(connection, {series.property for series in plan})
+    properties = _apply_properties(connection, plan)
     known = {
         row.name: row
         for row in connection.execute(
@@ -32,7 +32,12 @@ def apply_datastreams(
     }
     ids = {name: int(row.id) for name, row in known.items()}
     moved, other = [], []
+    remarks: list[Remark] = []
     for series in plan:
+        old = known.get(series.name)
+        if old is not None and (conflict := _conflict(old, series)):
+            remarks.append(conflict)
+            continue
         values = {
             "thing_id": things[series.thing],
             "sensor_key": series.sensor_key,
@@ -42,10 +47,9 @@ def apply_datastreams(
             "interval_s": series.interval_s,
             "source_id": ids[series.source] if series.source else None,
             "transform": series.transform,
+            "unknown": series.unknown,
         }
-        old = known.get(series.name)
         if old is not None:
-            _check(old, series)
             _correct(connection, old, values)
             if old.observed_property_id != values["observed_property_id"]:
                 other.append(int(old.id))
@@ -59,6 +63,7 @@ def apply_datastreams(
     renew(connection, moved)
     renew(connection, other, with_hours=True)
     _stop_deriving(connection, known.values(), things, plan)
+    return remarks
 
 
 def _stop_deriving(
@@ -76,20 +81,25 @@ def _stop_deriving(
             _correct(connection, old, {"transform": None})
 
 
-def _check(old: Row[Any], series: PlannedSeries) -> None:
-    """One series keeps one unit and one origin: what is stored in it could not be told apart."""
+def _conflict(old: Row[Any], series: PlannedSeries) -> Remark | None:
+    """Find what speaks against a series: it keeps one unit and one origin.
+
+    What is stored in it could not be told apart.
+    """
     if old.unit != series.unit:
-        raise ContractError(
-            f"datastream '{series.name}' is stored in '{old.unit}' and cannot change to "
-            f"'{series.unit}': give the sensor another id"
-        )
-    if (old.source_id is None) != (series.source is None):
-        kinds = ("measured", "derived by the server")
-        was, wanted = kinds if old.source_id is None else reversed(kinds)
-        raise ContractError(
-            f"datastream '{series.name}' is {was} and cannot become {wanted}: "
+        reason = (
+            f"it is stored in '{old.unit}' and cannot change to '{series.unit}': "
             "give the sensor another id"
         )
+        return Remark(series.name, Kind.LEFT_OUT, reason)
+    if (old.source_id is None) == (series.source is None):
+        return None
+    kinds = ("measured", "derived by the server")
+    was, wanted = kinds if old.source_id is None else reversed(kinds)
+    reason = f"it is {was} and cannot become {wanted}: give the sensor another id"
+    # What is measured goes on being stored.
+    kind = Kind.LEFT_OUT if series.source is None else Kind.NOTED
+    return Remark(series.name, kind, reason)
 
 
 def _correct(connection: Connection, old: Row[Any], values: Mapping[str, object]) -> None:
@@ -98,23 +108,41 @@ def _correct(connection: Connection, old: Row[Any], values: Mapping[str, object]
         connection.execute(update(datastream).where(datastream.c.id == old.id).values(changed))
 
 
-def _apply_properties(connection: Connection, keys: set[str]) -> dict[str, int]:
-    """Return the ids of observed properties by key, entering those not used before."""
-    ids = _property_ids(connection)
-    new = sorted(keys - ids.keys())
-    enter_missing(connection, observed_property, [_property_row(key) for key in new])
-    return _property_ids(connection) if new else ids
+def _apply_properties(connection: Connection, plan: Sequence[PlannedSeries]) -> dict[str, int]:
+    """Return the ids of observed properties by key; enters what is new, and what is known anew."""
+    rows = {series.property: _property_row(series) for series in plan}
+    known = _properties(connection)
+    new = sorted(rows.keys() - known.keys())
+    enter_missing(connection, observed_property, [rows[key] for key in new])
+    for key in sorted(rows.keys() & known.keys() & PROPERTIES.keys()):
+        _know_anew(connection, known[key], rows[key])
+    return {key: int(row.id) for key, row in (_properties(connection) if new else known).items()}
 
 
-def _property_ids(connection: Connection) -> dict[str, int]:
-    rows = connection.execute(select(observed_property.c.key, observed_property.c.id)).all()
-    return {key: int(property_id) for key, property_id in rows}
+def _know_anew(connection: Connection, old: Row[Any], row: Mapping[str, object]) -> None:
+    """Say of a property what is known of it now; another aggregate makes other rollups."""
+    changed = {key: value for key, value in row.items() if getattr(old, key) != value}
+    if not changed:
+        return
+    own = observed_property.c.id == old.id
+    connection.execute(update(observed_property).where(own).values(changed))
+    if "aggregate" in changed:
+        ids = select(datastream.c.id).where(datastream.c.observed_property_id == old.id)
+        renew(connection, connection.execute(ids).scalars().all(), with_hours=True)
 
 
-def _property_row(key: str) -> dict[str, object]:
-    item = PROPERTIES[key]
+def _properties(connection: Connection) -> dict[str, Row[Any]]:
+    return {row.key: row for row in connection.execute(select(observed_property))}
+
+
+def _property_row(series: PlannedSeries) -> dict[str, object]:
+    """Say what is known of a property; of one that nobody knows, what it is called."""
+    item = PROPERTIES.get(series.property)
+    if item is None:
+        label = series.property.replace("_", " ").strip().capitalize() or series.property
+        item = ObservedProperty(series.property, label, series.unit)
     return {
-        "key": key,
+        "key": item.key,
         "label": item.label,
         "unit": item.unit,
         "cf_name": item.cf_name,

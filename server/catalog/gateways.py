@@ -104,11 +104,16 @@ def note_change(connection: Connection, gateway_id: str, at_ms: int = 0) -> None
     connection.execute(update(gateway).where(own).values(inventory_at=since_ms))
 
 
-def read_versions(connection: Connection, gateway_ids: Sequence[str]) -> dict[str, Version]:
-    """Read which inventories are in force."""
-    rows = connection.execute(
-        select(gateway.c.id, gateway.c.inventory_rev, gateway.c.inventory_at).where(
-            among(connection, gateway.c.id, gateway_ids)
-        )
-    )
-    return {id_: (rev, at) for id_, rev, at in rows}
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """Of what is remembered of a gateway: its inventory, and its watches (gateway.watch_rev)."""
+
+    inventory: Version
+    watches: int
+
+
+def read_versions(connection: Connection, gateway_ids: Sequence[str]) -> dict[str, Revisions]:
+    """Read which inventories are in force, and how often watches have changed."""
+    columns = (gateway.c.id, gateway.c.inventory_rev, gateway.c.inventory_at, gateway.c.watch_rev)
+    rows = connection.execute(select(*columns).where(among(connection, gateway.c.id, gateway_ids)))
+    return {id_: Revisions((rev, at), watches) for id_, rev, at, watches in rows}

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
 
 from server.catalog.plan import installed_ms
 from server.db.tables import deployment, sensor, thing
+from server.quality.timing import FUTURE_TOLERANCE_MS
 from wire.messages import SensorInfo
 
 
@@ -34,13 +36,16 @@ def apply_sensors(
 ) -> None:
     """Open, close and correct deployments until they are what the inventory lists.
 
-    Another model, serial number, depth or height at a place ends its deployment and begins a new
-    one; a sensor no longer listed has left its place.
+    Another model, serial number, depth, height or reference at a place ends its deployment and
+    begins a new one; a sensor no longer listed has left its place. One that its gateway does not
+    read stays as it was: what is wrong is how it is described.
     """
     book = _open_book(connection, gateway_id, now_ms)
     for info in infos:
         thing_id = things[info.thing]
         current = book.open.pop((thing_id, info.id), None)
+        if info.refused:
+            continue
         if current is not None and _is_same(book, current, info):
             _correct(book, current, info)
         else:
@@ -69,6 +74,8 @@ def _is_same(book: _Book, current: Row[Any], info: SensorInfo) -> bool:
         return False
     if (current.depth_m, current.height_m) != (info.depth_m, info.height_m):
         return False
+    if info.reference_m is not None and current.reference_m not in (None, info.reference_m):
+        return False
     if not info.serial or current.serial == info.serial:
         return True
     # The serial was not known: now it is, unless it is that of an instrument known elsewhere.
@@ -86,18 +93,21 @@ def _correct(book: _Book, current: Row[Any], info: SensorInfo) -> None:
         )
         if serial:
             book.by_serial[info.model, serial] = current.sensor_id
-    if (current.protocol, current.address) != (info.protocol, info.address):
-        book.connection.execute(
-            update(deployment)
-            .where(deployment.c.id == current.id)
-            .values(protocol=info.protocol, address=info.address)
-        )
+    reference_m = current.reference_m if info.reference_m is None else info.reference_m
+    values = {
+        "protocol": info.protocol,
+        "address": info.address,
+        "reference_m": reference_m,
+        "fields": _fields(info),
+    }
+    changed = {key: value for key, value in values.items() if getattr(current, key) != value}
+    if changed:
+        own = deployment.c.id == current.id
+        book.connection.execute(update(deployment).where(own).values(changed))
 
 
 def _replace(book: _Book, current: Row[Any] | None, thing_id: int, info: SensorInfo) -> None:
-    since = installed_ms(info)
-    if since is None or (current is not None and since <= current.since):
-        since = book.now_ms  # a date that was not updated with the instrument tells nothing
+    since = _since(info, current, book.now_ms)
     if current is not None:
         _close(book, current, since)
     book.connection.execute(
@@ -109,9 +119,32 @@ def _replace(book: _Book, current: Row[Any] | None, thing_id: int, info: SensorI
             address=info.address,
             depth_m=info.depth_m,
             height_m=info.height_m,
+            reference_m=info.reference_m,
+            fields=_fields(info),
             since=since,
         )
     )
+
+
+def _since(info: SensorInfo, current: Row[Any] | None, now_ms: int) -> int:
+    """Say since when a new deployment is: by its gateway, which knows it to the second, or a date.
+
+    Of the first one the date goes further back. What is not after the one before tells nothing: it
+    was not changed with the instrument.
+    """
+    told = [info.since, installed_ms(info)]
+    for since in told if current is not None else reversed(told):
+        if since is None or not 0 <= since <= now_ms + FUTURE_TOLERANCE_MS:
+            continue
+        if current is None or since > current.since:
+            return since
+    return now_ms
+
+
+def _fields(info: SensorInfo) -> list[dict[str, object]] | None:
+    """Write down what the gateway says of a model that only it knows."""
+    told: list[dict[str, object]] = msgspec.json.decode(msgspec.json.encode(info.fields))
+    return told or None
 
 
 def _close(book: _Book, current: Row[Any], until_ms: int) -> None:

@@ -1,19 +1,30 @@
 """What a name in a batch stands for: its datastream, what to check it by, what derives from it."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from sys import intern
 
+import msgspec
 from sqlalchemy import Connection, select
 
+from server.catalog.plan import is_as_catalogued
+from server.catalog.remarks import read_left_out
+from server.catalog.standing import BEGINNING_MS, Standing, eras
 from server.db.members import among
 from server.db.tables import datastream, deployment, observed_property, sensor, thing
-from server.derive.series import Transform
 from server.quality.gross_range import Span, span_for
 from server.quality.sentinels import NoValue, no_values_for
-from wire.catalogue import SensorModel
-from wire.derive.formula import read
+from server.soil.book import read_profiles
+from server.soil.ground import NOTHING_SAID, Ground, Profile
+from server.soil.relative import RELATIVE, WATER, in_ground, relative_formula
+from wire.catalogue import SensorModel, Statistic
+from wire.derive.formula import Formula, read
+from wire.derive.transforms import Transform
+from wire.messages import FieldInfo
+
+Where = tuple[int | str, str]
+"""A thing, by its id or its key, and a sensor there, by its key."""
 
 NOT_THERE = -1  # the id of no datastream
 
@@ -31,7 +42,9 @@ class DerivedRef:
 class SeriesRef:
     """A datastream that may stand in a batch; `is_derived` when only the server may write it.
 
-    `no_values` are the values by which its instrument says that it has none.
+    `no_values` are the values by which its instrument says that it has none. All this holds from
+    `since_ms` on; for what was measured earlier, by another instrument, it is as in `before`.
+    `left_out` says why its readings cannot be stored.
     """
 
     datastream_id: int
@@ -39,6 +52,9 @@ class SeriesRef:
     span: Span | None
     derived: tuple[DerivedRef, ...]
     no_values: tuple[NoValue, ...] = ()
+    since_ms: int = BEGINNING_MS
+    before: "SeriesRef | None" = None
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +63,24 @@ class Listed:
 
     datastream_id: int
     name: str
-    place: Hashable
+    place: Where
     property: str
     unit: str
     statistic: str
     source_id: int | None
     transform: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Who stood at a place from when on (ms UTC), and the model that is told to stand there now.
+
+    The formulas of series are those of that model. `profile` is the soil there.
+    """
+
+    eras: Sequence[tuple[int, Standing]]
+    model: str = ""
+    profile: Profile = NOTHING_SAID
 
 
 def load_series(
@@ -81,56 +109,182 @@ def load_all(
     for gateway_id, id_, name, thing_id, key, *what in rows:
         # Thousands of gateways measure under the same names.
         listed[gateway_id].append(Listed(id_, intern(name), (thing_id, key), *what))
-    models = _models(connection, gateway_ids)
-    traits = _Traits(catalogue, models)
-    return {gateway_id: _refs(own, traits) for gateway_id, own in listed.items()}
+    places = read_places(connection, gateway_ids)
+    left_out = read_left_out(connection, gateway_ids)
+    traits = _Traits(catalogue)
+    return {
+        gateway_id: with_left_out(_refs(own, places, traits), left_out.get(gateway_id, {}))
+        for gateway_id, own in listed.items()
+    }
 
 
 def refs_of(
-    listed: Sequence[Listed], models: Mapping[Hashable, str], catalogue: Mapping[str, SensorModel]
+    listed: Sequence[Listed],
+    places: Mapping[Where, Place],
+    catalogue: Mapping[str, SensorModel],
 ) -> dict[str, SeriesRef]:
-    """Say by name what each datastream stands for; `models` maps places to model names."""
-    return _refs(listed, _Traits(catalogue, models))
+    """Say by name what each datastream stands for; `places` are those of `Listed.place`."""
+    return _refs(listed, places, _Traits(catalogue))
+
+
+def with_left_out(
+    refs: Mapping[str, SeriesRef], reasons: Mapping[str, str]
+) -> dict[str, SeriesRef]:
+    """Say of some series, by name, why their readings cannot be stored."""
+    nothing = SeriesRef(NOT_THERE, is_derived=False, span=None, derived=())
+    return {
+        **refs,
+        **{name: replace(refs.get(name, nothing), left_out=why) for name, why in reasons.items()},
+    }
 
 
 @dataclass(slots=True)
 class _Traits:
-    """What the catalogue says of series: the same for all that are measured alike."""
+    """What is known of series: the same for all that are measured alike."""
 
     catalogue: Mapping[str, SensorModel]
-    models: Mapping[Hashable, str]
     _known: dict[tuple[str, ...], tuple[Span | None, tuple[NoValue, ...]]] = field(
         default_factory=dict
     )
 
-    def of(self, one: Listed) -> tuple[Span | None, tuple[NoValue, ...]]:
+    def of(self, one: Listed, there: Standing) -> tuple[Span | None, tuple[NoValue, ...]]:
         """Give the span of a series, and what of its values are none."""
-        name = self.models.get(one.place, "")
-        what = (name, one.property, one.unit, one.statistic)
+        model = self.catalogue.get(there.model)
+        if model is None:
+            return _told(one, there)
+        what = (there.model, one.property, one.unit, one.statistic)
         found = self._known.get(what)
         if found is None:
-            found = self._known[what] = self._read(one, self.catalogue.get(name))
+            span = span_for(model, one.property, one.unit)
+            no_values = no_values_for(model, one.property, one.unit, one.statistic)
+            found = self._known[what] = (span, no_values)
         return found
 
-    def _read(
-        self, one: Listed, model: SensorModel | None
-    ) -> tuple[Span | None, tuple[NoValue, ...]]:
-        if model is None:
-            return None, ()
-        span = span_for(model, one.property, one.unit)
-        return span, no_values_for(model, one.property, one.unit, one.statistic)
+
+def _told(one: Listed, there: Standing) -> tuple[Span | None, tuple[NoValue, ...]]:
+    """Go by what the gateway says of a model that only it knows."""
+    key = one.name.rpartition("/")[2]
+    told = next((item for item in there.told if item.property == key), None)
+    if told is None:
+        return None, ()
+    if one.statistic != Statistic.LAST:
+        return told.span, ()
+    return told.span, tuple(NoValue(item.value, item.reason) for item in told.no_values)
 
 
-def _refs(listed: Sequence[Listed], traits: _Traits) -> dict[str, SeriesRef]:
-    derived: dict[int, list[DerivedRef]] = {}
+def _refs(
+    listed: Sequence[Listed], places: Mapping[Where, Place], traits: _Traits
+) -> dict[str, SeriesRef]:
+    children: dict[int, list[Listed]] = {}
     for one in listed:
-        found = _read_formula(one.transform) if one.transform else None
-        if one.source_id is not None and found is not None:
-            transform, also = found
-            others = tuple(_at_the_same_place(one, key, listed) for key in also)
-            ref = DerivedRef(one.datastream_id, transform, others)
-            derived.setdefault(one.source_id, []).append(ref)
-    return {one.name: _ref(one, traits, derived) for one in listed}
+        if one.source_id is not None:
+            children.setdefault(one.source_id, []).append(one)
+    nowhere = Place(eras([]))
+    return {
+        one.name: _ref(
+            one,
+            places.get(one.place, nowhere),
+            traits,
+            _Family(listed, children.get(one.datastream_id, ())),
+        )
+        for one in listed
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """The series of a gateway, and those of them that are derived from one."""
+
+    listed: Sequence[Listed]
+    children: Sequence[Listed]
+
+
+def _ref(one: Listed, place: Place, traits: _Traits, family: _Family) -> SeriesRef:
+    """Say what a series stands for, now and before; instruments that are alike are one."""
+    is_derived = one.source_id is not None
+    found: SeriesRef | None = None
+    for since_ms, there in place.eras:
+        span, no_values = traits.of(one, there)
+        derived = _derived(family, place, there, traits.catalogue) if family.children else ()
+        what = (span, derived, no_values)
+        if found is None or what != (found.span, found.derived, found.no_values):
+            found = SeriesRef(
+                one.datastream_id, is_derived, span, derived, no_values, since_ms, found
+            )
+    if found is None:
+        raise ValueError(f"the place of '{one.name}' has no era")
+    return found
+
+
+def _derived(
+    family: _Family, place: Place, there: Standing, catalogue: Mapping[str, SensorModel]
+) -> tuple[DerivedRef, ...]:
+    """List what is computed from a series as long as an instrument stands there."""
+    found = []
+    for child in family.children:
+        text = child.transform
+        if there.model != place.model:
+            text = _of_other(child, place, there, catalogue.get(there.model), family.listed)
+        elif child.property == RELATIVE and text:
+            text = _in_ground(text, place.profile.at(there.depth_m))
+        known = _computing(text, there) if text else None
+        if known is not None:
+            transform, also = known
+            others = tuple(_at_the_same_place(child, key, family.listed) for key in also)
+            found.append(DerivedRef(child.datastream_id, transform, others))
+    return tuple(found)
+
+
+def _of_other(
+    child: Listed,
+    place: Place,
+    there: Standing,
+    model: SensorModel | None,
+    listed: Sequence[Listed],
+) -> str | None:
+    """Say how a series is derived for another model than that which stands there now."""
+    if child.property != RELATIVE:
+        return _catalogued(child, there, model, listed)
+    water = next(
+        (one for one in listed if one.place == child.place and one.property == WATER), None
+    )
+    if water is None:
+        return None
+    calibration = None
+    if water.source_id is not None:
+        text = _catalogued(water, there, model, listed)
+        calibration = _read(text) if text else None
+        if calibration is None:
+            return None
+    formula = relative_formula(calibration, water.unit, place.profile.at(there.depth_m))
+    return str(formula) if formula else None
+
+
+@cache
+def _in_ground(text: str, ground: Ground) -> str:
+    """Write a formula of relative water for a soil."""
+    formula = _read(text)
+    return text if formula is None else str(in_ground(formula, ground))
+
+
+def _catalogued(
+    child: Listed, there: Standing, model: SensorModel | None, listed: Sequence[Listed]
+) -> str | None:
+    """Say how the catalogue derives a series for an instrument that stood there; None if not."""
+    derived = model.derived if model else ()
+    entry = next((one for one in derived if one.property == child.property), None)
+    if entry is None or entry.unit != child.unit:
+        return None
+    beside = {one.property: one for one in listed if one.place == child.place}
+    sources = [beside.get(key) for key in (entry.source, *entry.also)]
+    if not all(one and is_as_catalogued(model, one.property, one.unit) for one in sources):
+        return None
+    if sources[0] is None or sources[0].datastream_id != child.source_id:
+        return None
+    parameters = there.parameters(entry.parameters)
+    if len(parameters) < len(entry.parameters):
+        return None
+    return str(Formula(entry.transform, tuple(entry.also), parameters))
 
 
 def _at_the_same_place(one: Listed, key: str, listed: Sequence[Listed]) -> int:
@@ -143,32 +297,51 @@ def _at_the_same_place(one: Listed, key: str, listed: Sequence[Listed]) -> int:
     )
 
 
+def _computing(text: str, there: Standing) -> tuple[Transform, tuple[str, ...]] | None:
+    """Read how a series is computed, and from which other properties of its sensor.
+
+    What is known of the instrument itself goes before what the formula says.
+    """
+    formula = _read(text)
+    if formula is None:
+        return None
+    own = there.parameters(formula.parameters)
+    return _bound(str(replace(formula, parameters={**formula.parameters, **own})) if own else text)
+
+
+_read = cache(read)
+
+
 @cache
-def _read_formula(text: str) -> tuple[Transform, tuple[str, ...]] | None:
-    """Read how a series is computed, and from which other properties of its sensor."""
-    formula = read(text)
+def _bound(text: str) -> tuple[Transform, tuple[str, ...]] | None:
+    formula = _read(text)
     transform = formula.bound() if formula else None
     return (transform, formula.also) if formula and transform else None
 
 
-def _ref(one: Listed, traits: _Traits, derived: Mapping[int, Sequence[DerivedRef]]) -> SeriesRef:
-    span, no_values = traits.of(one)
-    return SeriesRef(
-        datastream_id=one.datastream_id,
-        is_derived=one.source_id is not None,
-        span=span,
-        derived=tuple(derived.get(one.datastream_id, ())),
-        no_values=no_values,
-    )
-
-
-def _models(connection: Connection, gateway_ids: Sequence[str]) -> dict[Hashable, str]:
-    """Map (thing, sensor key) to the model that stands there, or stood there last."""
+def read_places(connection: Connection, gateway_ids: Sequence[str]) -> dict[Where, Place]:
+    """Read what stood where, by (thing, sensor key)."""
+    place = deployment.c
     rows = connection.execute(
-        select(deployment.c.thing_id, deployment.c.key, sensor.c.model)
-        .join(sensor, sensor.c.id == deployment.c.sensor_id)
-        .join(thing, thing.c.id == deployment.c.thing_id)
+        select(
+            *(place.thing_id, place.key, place.since, place.until, sensor.c.model),
+            *(place.reference_m, place.depth_m, place.height_m, place.fields),
+        )
+        .join(sensor, sensor.c.id == place.sensor_id)
+        .join(thing, thing.c.id == place.thing_id)
         .where(among(connection, thing.c.gateway_id, gateway_ids))
-        .order_by(deployment.c.id)  # as they were announced; `since` may be an older date
+        .order_by(place.id)  # as they were announced; `since` may be an older date
     )
-    return {(thing_id, key): model for thing_id, key, model in rows}
+    found: dict[tuple[int, str], list[Standing]] = {}
+    for thing_id, key, since, until, model, *measures, fields in rows:
+        reference_m, depth_m, height_m = measures
+        told = tuple(msgspec.convert(fields, list[FieldInfo])) if fields else ()
+        there = Standing(since, until, model, reference_m, depth_m, height_m, told)
+        found.setdefault((thing_id, key), []).append(there)
+    profiles = read_profiles(connection, gateway_ids)
+    return {where: place_of(standings, profiles[where[0]]) for where, standings in found.items()}
+
+
+def place_of(standings: Sequence[Standing], profile: Profile = NOTHING_SAID) -> Place:
+    """Lay out who stood at a place, in the order in which they were announced."""
+    return Place(eras(standings), standings[-1].model, profile)

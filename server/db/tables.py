@@ -52,6 +52,9 @@ gateway = Table(
     Column("inventory_at", Instant),
     Column("first_seen_at", Instant, nullable=False),
     Column("installation", Json),  # the newest record of how a technician left it
+    Column("remarks", Json),  # on its inventory; see server.catalog.remarks
+    # Moves on whenever one of its watches does; see server.watch.known.
+    Column("watch_rev", BigInteger, nullable=False, server_default="0"),
 )
 
 site = Table(
@@ -133,6 +136,10 @@ deployment = Table(
     Column("height_m", Double),
     Column("since", Instant, nullable=False),
     Column("until", Instant),
+    # How far it was from the surface below when it was put up, in metres.
+    Column("reference_m", Double),
+    # What its gateway says of a model that only it knows: wire.messages.FieldInfo.
+    Column("fields", Json),
     Index("ix_deployment_place", "thing_id", "key"),
 )
 
@@ -147,7 +154,8 @@ observed_property = Table(
     Column("aggregate", Text, nullable=False),
 )
 
-# `source_id` and `transform` are set on series that the server derives from another one.
+# `source_id` and `transform` are set on series that the server derives from another one. `unknown`
+# says why it cannot be told what a series measures: then it is stored as it comes.
 datastream = Table(
     "datastream",
     metadata,
@@ -163,6 +171,7 @@ datastream = Table(
     Column("source_id", Integer, ForeignKey("datastream.id")),
     Column("transform", Text),
     Column("properties", Json, nullable=False, server_default="{}"),
+    Column("unknown", Text, nullable=False, server_default=""),
     UniqueConstraint("gateway_id", "name"),
 )
 
@@ -313,4 +322,26 @@ retention_horizon = Table(
     Column("level", Text, primary_key=True),
     Column("before", Instant, nullable=False),
     Column("late", BigInteger, nullable=False, server_default="0"),
+)
+
+# What was said of the soil of a site, or of a thing (one of the two), from one depth to before
+# another (NULL: no limit), as server.soil.ground.Said has it.
+soil = Table(
+    "soil",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("site_id", Integer, ForeignKey("site.id"), index=True),
+    Column("thing_id", Integer, ForeignKey("thing.id"), index=True),
+    *(Column(one, Double) for one in ("from_m", "to_m", "sand", "clay", "organic_percent")),
+    *(Column(one, Double) for one in ("wilting_point", "field_capacity", "saturation")),
+    Column("said_at", Instant, nullable=False),
+)
+
+# Derived series that are still to be computed anew from what is stored: all of it before an instant
+# (NULL: all of it). See server.soil.history.
+soil_history = Table(
+    "soil_history",
+    metadata,
+    Column("datastream_id", Integer, ForeignKey("datastream.id"), primary_key=True),
+    Column("before", Instant),
 )

@@ -3,7 +3,7 @@
 A batch stays in columns from here to the database: one `Piece` a series, joined at the end.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from server.catalog.resolve import SeriesRef
 from server.derive.series import align, derive, pick
-from server.quality.flags import merge
+from server.quality.flags import Bools, merge
 from server.quality.gross_range import gross_range
 from server.quality.sentinels import without
 from server.quality.timing import future_time, unknown_clock
@@ -45,24 +45,91 @@ class Piece:
     reasons: Mapping[int, str]
 
 
-def resolve(batch: Batch, refs: Mapping[str, SeriesRef]) -> list[Piece]:
-    """Find the datastream of each series and read its columns.
+@dataclass(frozen=True, slots=True, eq=False)
+class Named:
+    """What of a batch can be stored, and how its clock was known.
 
-    Raises UnannouncedError for a name that is not known yet, ContractError for one that the server
-    derives itself.
+    `left_out` says what cannot, and why, "" for nothing; `span_ms` is when all of it was measured.
     """
-    refuse_unusable([series.name for series in batch.series], refs)
-    return [_read(series, refs[series.name]) for series in batch.series]
+
+    pieces: Sequence[Piece]
+    clock: ClockSource
+    left_out: str = ""
+    span_ms: tuple[int, int] | None = None
 
 
-def refuse_unusable(names: Collection[str], refs: Mapping[str, SeriesRef]) -> None:
-    """Refuse names that are not known yet (UnannouncedError) or not a peer's (ContractError)."""
+def name(batch: Batch, refs: Mapping[str, SeriesRef]) -> Named:
+    """Read what of a batch can be stored; raises as `resolve` does."""
+    pieces = resolve(batch, refs)
+    without = left_out(batch.names, refs)
+    if not without:
+        return Named(pieces, batch.clock)
+    instants = [instant for times in batch.times_ms for instant in times]
+    return Named(pieces, batch.clock, without, (min(instants), max(instants)))
+
+
+def resolve(batch: Batch, refs: Mapping[str, SeriesRef]) -> list[Piece]:
+    """Find the datastream of each series and read its columns; without those that are left out.
+
+    A series is cut where its instrument was exchanged. Raises UnannouncedError for a name that is
+    not known yet, ContractError for one that the server derives itself, or when none is left.
+    """
+    used = usable([series.name for series in batch.series], refs)
+    return [
+        piece
+        for series in batch.series
+        if series.name in used
+        for piece in by_era(_read(series, refs[series.name]))
+    ]
+
+
+def usable(names: Collection[str], refs: Mapping[str, SeriesRef]) -> Collection[str]:
+    """Say which of the names can be stored.
+
+    Raises UnannouncedError for a name that is not known yet, ContractError for one that is not a
+    peer's, or when all are left out.
+    """
     unknown = sorted(set(names) - refs.keys())
     if unknown:
         raise UnannouncedError(f"no inventory has announced '{unknown[0]}' yet")
-    for name in names:
+    used = dict.fromkeys(name for name in names if not refs[name].left_out)
+    if names and not used:
+        raise ContractError(left_out(names, refs))
+    for name in used:
         if refs[name].is_derived:
             raise ContractError(f"'{name}' is derived by the server and cannot be sent")
+    return used
+
+
+def left_out(names: Collection[str], refs: Mapping[str, SeriesRef]) -> str:
+    """Say which series of a batch are not stored, and why; "" when all are."""
+    reasons = {name: refs[name].left_out for name in names}
+    return "; ".join(f"'{name}' is left out: {why}" for name, why in reasons.items() if why)
+
+
+def by_era(piece: Piece) -> Iterator[Piece]:
+    """Cut a series where its instrument was exchanged."""
+    ref = piece.ref
+    if ref.before is None or not len(piece.time_ms) or piece.time_ms.min() >= ref.since_ms:
+        yield piece
+        return
+    is_before = piece.time_ms < ref.since_ms
+    yield from by_era(_some(replace(piece, ref=ref.before), is_before))
+    if not is_before.all():
+        yield _some(piece, ~is_before)
+
+
+def _some(piece: Piece, which: Bools) -> Piece:
+    """Give some rows of a series, by mask."""
+    rows = np.flatnonzero(which).tolist()
+    reasons = {at: piece.reasons[row] for at, row in enumerate(rows) if row in piece.reasons}
+    return replace(
+        piece,
+        time_ms=piece.time_ms[which],
+        value=piece.value[which],
+        quality=piece.quality[which],
+        reasons=reasons,
+    )
 
 
 def check(pieces: Sequence[Piece], clock: ClockSource, received_at: int) -> list[Piece]:

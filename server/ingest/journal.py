@@ -43,11 +43,11 @@ class Content:
     last_time: int | None = None
 
 
-def content_of(columns: Columns) -> Content:
-    """Describe what a batch measured."""
-    if not len(columns):
-        return Content()
-    return Content(len(columns), int(columns.time_ms.min()), int(columns.time_ms.max()))
+def content_of(columns: Columns, span_ms: tuple[int, int] | None = None) -> Content:
+    """Describe what a batch measured; `span_ms` is when, unless all of it is in the columns."""
+    if span_ms is None and len(columns):
+        span_ms = int(columns.time_ms.min()), int(columns.time_ms.max())
+    return Content(len(columns), *(span_ms or ()))
 
 
 def digest_of(payload: bytes) -> bytes:

@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 
 from server.catalog.resolve import SeriesRef
-from server.ingest.arrays import Piece, refuse_unusable
+from server.ingest.arrays import Named, Piece, by_era, left_out, usable
 from wire.errors import ContractError
-from wire.messages import DatastreamName
+from wire.messages import ClockSource, DatastreamName
 from wire.quality import Flag
 from wire.senml import MAX_DIGITS, MAX_MAGNITUDE, MAX_PACK_BYTES, Kind, Pack, Record, resolve
 from wire.units import convert_senml
@@ -47,21 +47,34 @@ def read(payload: bytes, received_at: int) -> Pack:
     return resolve(_read_cbor(payload) if is_cbor else _read_json(payload), received_at)
 
 
+def name(pack: Pack, refs: Mapping[str, SeriesRef], units: Mapping[int, str]) -> Named:
+    """Read what of a pack can be stored; raises as `pieces` does.
+
+    Nobody says how the node's clock was known; relative times are by ours.
+    """
+    found = pieces(pack, refs, units)
+    instants = [record.time_ms for record in pack.records]
+    span_ms = (min(instants), max(instants)) if instants else None
+    without = left_out([record.name for record in pack.records], refs)
+    return Named(found, ClockSource.FREE, without, span_ms)
+
+
 def pieces(pack: Pack, refs: Mapping[str, SeriesRef], units: Mapping[int, str]) -> list[Piece]:
     """Put a pack's numbers into columns, each in the unit (a UCUM code) of its datastream, by id.
 
-    Raises UnannouncedError for a name that is not known yet; ContractError for what is no number,
-    has a unit that does not fit, can be no datastream, or is one that only the server may write.
+    Without series that are left out. Raises UnannouncedError for a name that is not known yet;
+    ContractError for what is no number, has a unit that does not fit, can be no datastream, or is
+    one that only the server may write, or when none is left.
     """
     rows: dict[str, list[_Reading]] = {}
     for record in pack.records:
         rows.setdefault(record.name, []).append(_reading(record))
     for name in rows:
         _check_name(name)
-    refuse_unusable(rows, refs)
     return [
-        _piece(name, readings, refs[name], units[refs[name].datastream_id])
-        for name, readings in rows.items()
+        piece
+        for name in usable(rows, refs)
+        for piece in by_era(_piece(name, rows[name], refs[name], units[refs[name].datastream_id]))
     ]
 
 

@@ -4,21 +4,20 @@ journal → decode → resolve → check → derive → store. Each message has 
 cannot be used is journalled with the reason and leaves nothing else behind.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import TypeVar
 
 import structlog
 from sqlalchemy import select
 
 from server.catalog.gateways import note_change, remember
 from server.catalog.inventory import apply_inventory
+from server.catalog.remarks import in_words
 from server.catalog.resolve import SeriesRef, load_series
 from server.db.faults import is_database_fault
 from server.db.tables import datastream
 from server.ingest import journal, packs, reports
-from server.ingest.arrays import Piece, UnannouncedError, judge, resolve
+from server.ingest.arrays import Named, UnannouncedError, judge, name
 from server.ingest.bulk.bundle import Bundle, bundle
 from server.ingest.bulk.names import Names
 from server.ingest.bulk.statuses import take_statuses
@@ -32,11 +31,11 @@ from server.ledger.runs import Fate
 from server.quality.timing import FUTURE_TOLERANCE_MS
 from server.store.latest import newest, update_latest
 from server.store.port import Columns, LatestRow, Store
+from server.watch.judging import Judge
 from wire import batch as batches
 from wire import messages, topics
 from wire.catalogue import SensorModel
 from wire.errors import ContractError
-from wire.messages import ClockSource
 
 MESSAGE_FAILED = "message_failed"
 MESSAGE_REFUSED = "message_refused"
@@ -48,17 +47,18 @@ AGE_UNKNOWN = (
 
 log = structlog.get_logger(__name__)
 
-_T = TypeVar("_T")
-
 
 class Pipeline:
     """The steps, and the names of each gateway's datastreams, read once."""
 
-    def __init__(self, store: Store, catalogue: Mapping[str, SensorModel]) -> None:
+    def __init__(
+        self, store: Store, catalogue: Mapping[str, SensorModel], judge: Judge | None = None
+    ) -> None:
         """Begin knowing nobody; `names` may be read by other threads."""
         self.store = store
         self.catalogue = catalogue
         self.names = Names(catalogue)
+        self._judge = judge or Judge()
 
     def process(self, turn: Turn, work: Message | WaitingBatch) -> Outcome:
         """Take in one message, or a batch that waited; raises only when the database fails."""
@@ -71,12 +71,12 @@ class Pipeline:
 
         Its gateways must be locked: an inventory that came since it was prepared is noticed here.
         """
-        self.names.forget_changed(turn.connection, {one.id.gateway for one in ready.prepared})
+        self._notice_changes(turn, {one.id.gateway for one in ready.prepared})
         sound = [one for one in ready.prepared if one.known is self.names.get(one.id.gateway)]
         if len(sound) == len(ready.prepared):
-            found = take_all(turn, self.store, ready)
+            found = take_all(turn, self.store, ready, self._judge)
         else:
-            found = take_all(turn, self.store, bundle(sound)) if sound else []
+            found = take_all(turn, self.store, bundle(sound), self._judge) if sound else []
         outcomes = {id(one): outcome for one, outcome in zip(sound, found, strict=True)}
         return [outcomes.get(id(one)) or self.process(turn, one.message) for one in ready.prepared]
 
@@ -88,6 +88,11 @@ class Pipeline:
     def forget(self) -> None:
         """Drop what was read in a transaction that did not commit."""
         self.names.clear()
+        self._judge.forget()
+
+    def _notice_changes(self, turn: Turn, gateways: Iterable[str]) -> None:
+        """Forget what other programs have changed; the gateways must be locked."""
+        self._judge.note_revs(turn, self.names.forget_changed(turn.connection, gateways))
 
     def _take(self, turn: Turn, message: Message) -> Outcome:
         try:
@@ -141,47 +146,40 @@ class Pipeline:
             _note(turn, batch, Fate.WAITING)
             return Outcome(Status.WAITING, reason)
         except ContractError as error:
+            self._judge.forget()
             return _refuse(turn, journal_id, message, batch, str(error))
         return outcome
 
     def _store(self, turn: Turn, journal_id: int, message: Message, batch: BatchId) -> Outcome:
         """Decode, resolve, check, derive, store."""
         decoded = batches.decode(message.payload)
-        pieces = self._named(turn, batch.gateway, partial(resolve, decoded))
-        outcome = self._keep(turn, journal_id, message, pieces, decoded.clock)
+        named = name(decoded, self._refs(turn, batch.gateway))
+        outcome = self._keep(turn, journal_id, message, named)
         _note(turn, batch, Fate.STORED)
         return replace(outcome, batch=batch)
 
-    def _keep(
-        self,
-        turn: Turn,
-        journal_id: int,
-        message: Message,
-        pieces: Sequence[Piece],
-        clock: ClockSource,
-    ) -> Outcome:
+    def _keep(self, turn: Turn, journal_id: int, message: Message, named: Named) -> Outcome:
         """Check, derive, store, and settle the entry."""
-        measured, columns = judge(pieces, clock, message.received_at)
+        measured, columns = judge(named.pieces, named.clock, message.received_at)
         self.store.append(turn.connection, columns)
+        self._judge.judge(turn, [message.gateway], columns)
         latest = _keep_latest(turn, columns, message.received_at)
-        content = journal.content_of(measured)
-        journal.settle(turn.connection, journal_id, Status.STORED, content=content)
+        content = journal.content_of(measured, named.span_ms)
+        journal.settle(turn.connection, journal_id, Status.STORED, named.left_out, content)
         return Outcome(Status.STORED, observations=len(columns), latest=latest)
 
-    def _named(
-        self, turn: Turn, gateway: str, use: Callable[[Mapping[str, SeriesRef]], list[_T]]
-    ) -> list[_T]:
-        """Find the datastreams of what came; raises UnannouncedError.
+    def _refs(self, turn: Turn, gateway: str) -> Mapping[str, SeriesRef]:
+        """Say what a gateway's names stand for.
 
         Another program may have taken an inventory since names were read in an earlier transaction.
         """
         known = self.names.get(gateway)
         if known is not None and known.turn is not turn:
-            self.names.forget_changed(turn.connection, [gateway])
+            self._notice_changes(turn, [gateway])
             known = self.names.get(gateway)
         if known is None:
             known = self.names.load(turn, gateway)
-        return use(known.refs)
+        return known.refs
 
     # ------------------------------------------------------------ SenML packs: no receipts
 
@@ -206,6 +204,7 @@ class Pipeline:
             reason = journal.settle(turn.connection, journal_id, Status.WAITING, str(error))
             return Outcome(Status.WAITING, reason)
         except ContractError as error:
+            self._judge.forget()
             reason = journal.settle(turn.connection, journal_id, Status.REFUSED, str(error))
             log.warning(MESSAGE_REFUSED, topic=message.topic, reason=reason)
             return Outcome(Status.REFUSED, reason)
@@ -216,11 +215,8 @@ class Pipeline:
         if pack.is_relative and message.retained:
             raise ContractError(AGE_UNKNOWN)
         gateway = topics.gateway_of(message.topic)
-        pieces = self._named(
-            turn, gateway, lambda refs: packs.pieces(pack, refs, _units(turn, gateway))
-        )
-        # Nobody says how the node's clock was known; relative times are by ours.
-        return self._keep(turn, journal_id, message, pieces, ClockSource.FREE)
+        named = packs.name(pack, self._refs(turn, gateway), _units(turn, gateway))
+        return self._keep(turn, journal_id, message, named)
 
     # ------------------------------------------------------------ status, inventory, results
 
@@ -245,7 +241,7 @@ class Pipeline:
         """Apply an inventory; the batches that waited for it may then be stored."""
         inventory = messages.decode(reports.without_nul(message.payload), messages.Inventory)
         before = load_series(turn.connection, gateway, self.catalogue)
-        apply_inventory(turn.connection, gateway, inventory, self.catalogue, turn.now_ms)
+        remarks = apply_inventory(turn.connection, gateway, inventory, self.catalogue, turn.now_ms)
         self.names.forget(gateway)
         if load_series(turn.connection, gateway, self.catalogue) != before:
             # Also when its bytes are the same, and our catalogue of sensors is another.
@@ -253,8 +249,12 @@ class Pipeline:
         newest_entry = journal.newest(turn.connection, message)
         if newest_entry is None or newest_entry.digest != journal.digest_of(message.payload):
             note_change(turn.connection, gateway, turn.now_ms)
-            journal.settle(turn.connection, journal.record(turn.connection, message), Status.STORED)
-        return Outcome(Status.STORED, waiting=journal.waiting(turn.connection, gateway))
+            journal_id = journal.record(turn.connection, message)
+        else:
+            journal_id = newest_entry.id
+        # What is made of the same bytes changes with our catalogue.
+        reason = journal.settle(turn.connection, journal_id, Status.STORED, in_words(remarks))
+        return Outcome(Status.STORED, reason, waiting=journal.waiting(turn.connection, gateway))
 
 
 def _note(turn: Turn, batch: BatchId, fate: Fate) -> None:

@@ -17,6 +17,8 @@ from wire.catalogue import bundled
 
 _BACKOFF = Backoff()
 _SWITCH_S = 0.0005
+# So many messages wait at times though everything is live.
+_FEW = 500
 # What comes and goes with each batch makes no cycles: looking for them so often finds nothing.
 _GARBAGE_AFTER = 50_000
 
@@ -38,6 +40,16 @@ class IngestHealth:
     waiting: int
     postponed: int
     last_error: str
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Tell whether what was queued for it has come."""
+        return is_caught_up(connected=self.connected, queued=self.queued)
+
+
+def is_caught_up(*, connected: bool, queued: int) -> bool:
+    """Tell whether what is live does not wait behind what was queued."""
+    return connected and queued < _FEW
 
 
 def _share_the_processor() -> None:

@@ -11,7 +11,7 @@ from server.archive.reading import read_payloads
 from server.catalog.resolve import SeriesRef
 from server.db.tables import journal
 from server.ingest import packs
-from server.ingest.arrays import Piece, UnannouncedError, judge, resolve
+from server.ingest.arrays import Named, UnannouncedError, judge, name
 from server.ingest.events import BatchId, Status
 from server.ingest.journal import Content, content_of
 from server.ingest.pipeline import AGE_UNKNOWN
@@ -19,7 +19,6 @@ from server.replay.timeline import Timeline
 from server.store.port import Columns
 from wire import batch as batches
 from wire.errors import ContractError
-from wire.messages import ClockSource
 
 ENTRY_FAILED = "entry_failed"
 
@@ -45,13 +44,15 @@ class Entry:
 class Made:
     """What an entry yields. Of two entries with one key, that with the lower `place` counts.
 
-    `place` is when an entry could first be stored, and then its id.
+    `place` is when an entry could first be stored, and then its id; `left_out` says what of it
+    cannot be.
     """
 
     place: tuple[int, int]
     received_at: int
     columns: Columns
     content: Content
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,28 +94,28 @@ def make(entry: Entry, timeline: Timeline) -> Made | Failed:
 def _make(entry: Entry, timeline: Timeline) -> Made:
     if not entry.kept.is_whole:
         raise ContractError(_CUT_SHORT)
-    read, clock = _reader(entry, timeline)
-    since, pieces = _resolve(entry, timeline, read)
-    measured, columns = judge(pieces, clock, entry.received_at)
-    return Made((since, entry.id), entry.received_at, columns, content_of(measured))
+    since, named = _resolve(entry, timeline, _reader(entry, timeline))
+    measured, columns = judge(named.pieces, named.clock, entry.received_at)
+    content = content_of(measured, named.span_ms)
+    return Made((since, entry.id), entry.received_at, columns, content, named.left_out)
 
 
-_Read = Callable[[Mapping[str, SeriesRef]], list[Piece]]
+_Read = Callable[[Mapping[str, SeriesRef]], Named]
 
 
-def _reader(entry: Entry, timeline: Timeline) -> tuple[_Read, ClockSource]:
+def _reader(entry: Entry, timeline: Timeline) -> _Read:
     """Decode an entry; what is given back finds the datastreams among names, once or often."""
     payload = entry.kept.payload
     if entry.batch is not None:
         decoded = batches.decode(payload)
-        return lambda refs: resolve(decoded, refs), decoded.clock
+        return lambda refs: name(decoded, refs)
     pack = packs.read(payload, entry.received_at)
     if pack.is_relative and entry.retained:
         raise ContractError(AGE_UNKNOWN)
-    return lambda refs: packs.pieces(pack, refs, timeline.units), ClockSource.FREE
+    return lambda refs: packs.name(pack, refs, timeline.units)
 
 
-def _resolve(entry: Entry, timeline: Timeline, read: _Read) -> tuple[int, list[Piece]]:
+def _resolve(entry: Entry, timeline: Timeline, read: _Read) -> tuple[int, Named]:
     why = UnannouncedError("no inventory has come yet")
     for since, refs in timeline.from_entry(entry.id):
         try:

@@ -20,6 +20,7 @@ from server.replay.decoding import Entry, Failed, Made
 from server.replay.selection import EVER, Span
 from server.store.latest import newest, update_latest
 from server.store.port import Int64s, Store
+from server.watch.late import note_changed
 
 # Instants further apart lie in spans of their own, except in a batch with more such gaps than that.
 _GAP_MS, _MOST_GAPS = 3_600_000, 50
@@ -91,9 +92,10 @@ def is_open(connection: Connection, entry: Entry) -> bool:
 def _store(connection: Connection, store: Store, entry: Entry, made: Made, now_ms: int) -> Tried:
     columns = made.columns
     added = store.append(connection, columns)
+    note_changed(connection, columns.datastream_id, columns.time_ms)
     rows = newest(columns, made.received_at)
     update_latest(connection, rows, now_ms + FUTURE_TOLERANCE_MS)
-    journal.settle(connection, entry.id, Status.STORED, content=made.content)
+    journal.settle(connection, entry.id, Status.STORED, made.left_out, made.content)
     _book(connection, entry, Fate.STORED, now_ms)
     return Tried("", added, _spans(columns.time_ms) if added < len(columns) else ())
 

@@ -15,12 +15,25 @@ from server.archive.reading import read_payload
 from server.catalog.datastreams import apply_datastreams
 from server.catalog.gateways import note_change
 from server.catalog.inventory import apply_inventory
-from server.catalog.plan import PlannedSeries, plan_series
-from server.catalog.resolve import Listed, SeriesRef, load_series, refs_of
+from server.catalog.plan import Plan, PlannedSeries, plan_series
+from server.catalog.remarks import Remark, in_words, left_out, note_remarks
+from server.catalog.resolve import (
+    Listed,
+    Place,
+    SeriesRef,
+    Where,
+    load_series,
+    place_of,
+    read_places,
+    refs_of,
+    with_left_out,
+)
+from server.catalog.standing import BEGINNING_MS, Standing
 from server.db.tables import datastream, journal, thing
 from server.ingest.events import Status
 from server.ingest.journal import IN_ORDER, settle
 from server.ingest.reports import without_nul
+from server.soil.book import read_soils
 from wire import messages, topics
 from wire.catalogue import SensorModel
 from wire.errors import ContractError
@@ -47,16 +60,20 @@ class Journalled:
     journal_id: int
     is_refused: bool
     inventory: Inventory
-    plan: list[PlannedSeries]
+    plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """An inventory that could be applied: its journal id, its series, the models by place."""
+    """An inventory that could be applied: its journal id, its series, the models by place.
+
+    `left_out` says why the readings of some series cannot be stored, by name.
+    """
 
     journal_id: int
-    plan: list[PlannedSeries]
+    series: list[PlannedSeries]
     models: dict[tuple[str, str], str]
+    left_out: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +115,7 @@ def read_inventories(connection: Connection, renewal: Renewal) -> list[Journalle
         .where(_inventories(renewal.gateway))
         .order_by(IN_ORDER)
     ).all()
+    soils = read_soils(connection, [renewal.gateway])[renewal.gateway]
     out: list[Journalled] = []
     for row in rows:
         is_refused = row.status == Status.REFUSED
@@ -105,7 +123,7 @@ def read_inventories(connection: Connection, renewal: Renewal) -> list[Journalle
             continue
         try:
             inventory = _read(connection, row.id)
-            plan = plan_series(inventory, renewal.gateway, renewal.catalogue)
+            plan = plan_series(inventory, renewal.gateway, renewal.catalogue, soils)
         except ContractError as error:
             _leave_out(renewal, row.id, error)
         else:
@@ -122,16 +140,22 @@ def apply_anew(
     """
     before = load_series(connection, renewal.gateway, renewal.catalogue)
     out: list[Announced] = []
+    remarks: Sequence[Remark] = ()
+    last: Plan | None = None
     for one in inventories:
-        if not out or one.is_refused or one.plan != out[-1].plan:
+        if last is None or one.is_refused or one.plan != last:
             try:
                 with connection.begin_nested():
-                    _apply(connection, renewal, one)
+                    remarks = _apply(connection, renewal, one)
             except ContractError as error:
                 _leave_out(renewal, one.journal_id, error)
                 continue
-        models = {(sensor.thing, sensor.id): sensor.model for sensor in one.inventory.sensors}
-        out.append(Announced(one.journal_id, one.plan, models))
+        last = one.plan
+        sensors = [sensor for sensor in one.inventory.sensors if not sensor.refused]
+        models = {(sensor.thing, sensor.id): sensor.model for sensor in sensors}
+        out.append(Announced(one.journal_id, one.plan.series, models, left_out(remarks)))
+    if out:
+        note_remarks(connection, renewal.gateway, remarks)
     if load_series(connection, renewal.gateway, renewal.catalogue) != before:
         note_change(connection, renewal.gateway)
     return out
@@ -149,7 +173,8 @@ def read_timeline(connection: Connection, renewal: Renewal, announced: list[Anno
     for row in rows:
         if row.source_id is not None:
             derived_from.setdefault(row.source_id, []).append(row.id)
-    states = list(_states(announced, ids, renewal.catalogue))
+    places = _read_places(connection, renewal.gateway)
+    states = list(_states(announced, ids, places, renewal.catalogue))
     return Timeline(
         journal_ids=[one.journal_id for one in announced] or [0],
         states=states or [load_series(connection, renewal.gateway, renewal.catalogue)],
@@ -166,14 +191,15 @@ def _inventories(gateway: str) -> ColumnElement[bool]:
     )
 
 
-def _apply(connection: Connection, renewal: Renewal, one: Journalled) -> None:
+def _apply(connection: Connection, renewal: Renewal, one: Journalled) -> Sequence[Remark]:
     if one.is_refused:
         args = (renewal.gateway, one.inventory, renewal.catalogue, renewal.now_ms)
-        apply_inventory(connection, *args)
-        settle(connection, one.journal_id, Status.STORED)
-    else:
-        things = _things(connection, renewal.gateway)
-        apply_datastreams(connection, renewal.gateway, things, one.plan)
+        remarks = apply_inventory(connection, *args)
+        settle(connection, one.journal_id, Status.STORED, in_words(remarks))
+        return remarks
+    things = _things(connection, renewal.gateway)
+    conflicts = apply_datastreams(connection, renewal.gateway, things, one.plan.series)
+    return [*one.plan.remarks, *conflicts]
 
 
 def _leave_out(renewal: Renewal, journal_id: int, why: ContractError) -> None:
@@ -192,15 +218,37 @@ def _things(connection: Connection, gateway: str) -> dict[str, int]:
     return {row.key: row.id for row in rows}
 
 
+def _read_places(connection: Connection, gateway: str) -> dict[Where, Place]:
+    things: dict[int | str, str] = {
+        thing_id: key for key, thing_id in _things(connection, gateway).items()
+    }
+    found = read_places(connection, [gateway])
+    return {(things[thing_id], key): place for (thing_id, key), place in found.items()}
+
+
 def _states(
-    announced: list[Announced], ids: Mapping[str, int], catalogue: Mapping[str, SensorModel]
+    announced: list[Announced],
+    ids: Mapping[str, int],
+    places: Mapping[Where, Place],
+    catalogue: Mapping[str, SensorModel],
 ) -> Iterator[dict[str, SeriesRef]]:
+    """Say what names stood for after each inventory, by all that is known now of who stood where.
+
+    An inventory that had been refused may tell of an instrument that no deployment does.
+    """
     series: dict[str, PlannedSeries] = {}
     models: dict[tuple[str, str], str] = {}
     for one in announced:
         models |= one.models
-        series = _stopped(series, one.plan) | {item.name: item for item in one.plan}
-        yield refs_of([_listed(item, ids) for item in series.values()], dict(models), catalogue)
+        series = _stopped(series, one.series) | {item.name: item for item in one.series}
+        known: dict[Where, Place] = {
+            where: replace(places[where], model=model)
+            if where in places
+            else place_of([Standing(BEGINNING_MS, None, model)])
+            for where, model in models.items()
+        }
+        listed = [_listed(item, ids) for item in series.values()]
+        yield with_left_out(refs_of(listed, known, catalogue), one.left_out)
 
 
 def _stopped(

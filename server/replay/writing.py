@@ -11,6 +11,7 @@ from server.replay.selection import Span
 from server.store.latest import update_latest
 from server.store.notes import read_reasons
 from server.store.port import Int64s, LatestRow, Range, Store, take
+from server.watch.late import note_changed
 
 _NO_LIMIT = 2**31 - 1
 
@@ -33,9 +34,14 @@ def write(
     connection: Connection, store: Store, part: Merged, differs: Difference, horizon_ms: int
 ) -> None:
     """Make what is stored agree; `horizon_ms` is after what no right clock has stamped yet."""
-    wanted = np.union1d(differs.changed, differs.added)
-    store.replace(connection, take(part.columns, wanted))
+    written = take(part.columns, np.union1d(differs.changed, differs.added))
+    store.replace(connection, written)
     store.remove(connection, differs.removed_id, differs.removed_ms)
+    note_changed(
+        connection,
+        np.concatenate((written.datastream_id, differs.removed_id)),
+        np.concatenate((written.time_ms, differs.removed_ms)),
+    )
     newest = _newest(part, differs.added, horizon_ms)
     update_latest(connection, [_row(part, index) for index in newest], horizon_ms)
     _correct_latest(connection, part, differs.changed)

@@ -3,13 +3,14 @@
 Pure: made from what the API's queries return, and the instant.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 from operator import attrgetter
 
 from server.api.schemas import Gateway, Latest, QualityFlag, Site
+from server.completeness.shares import Share, Shares, together
 from server.web.display import DASH, Display, display_for
 from wire.properties import PROPERTIES
 
@@ -23,6 +24,9 @@ GATEWAY_SILENT_MS = 5 * 60_000
 SILENT_HEARTBEATS = 2.5
 # Gateways do not all come back at the same moment.
 RETURN_MS = 5 * 60_000
+# Of a series of which less than that share is here, its tile says so.
+NEARLY_ALL = 95.0
+_NO_SHARES: Mapping[int, Shares] = {}
 _PROPERTY_ORDER = {key: index for index, key in enumerate(PROPERTIES)}
 
 
@@ -65,11 +69,12 @@ _TEST_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One datastream's newest value, ready to be written."""
+    """One datastream's newest value, ready to be written, and how much of the last day is here."""
 
     latest: Latest
     display: Display
     state: State
+    share: Share | None = None
 
     @property
     def raw(self) -> bool:
@@ -98,6 +103,11 @@ class Reading:
     def reason(self) -> str:
         """Why the value is missing or doubted."""
         return self.latest.reason or ", ".join(_TEST_WORDS[one] for one in self.latest.tests)
+
+    @property
+    def lacks(self) -> bool:
+        """Whether much of the last day is not here."""
+        return self.share is not None and self.share.percent < NEARLY_ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +143,11 @@ class Station:
     def newest(self) -> int | None:
         """Instant of its newest observation, ms UTC."""
         return newest(self.readings)
+
+    @property
+    def share(self) -> Share | None:
+        """How much of the last day is here of all its values."""
+        return together(one.share for one in self.readings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +204,11 @@ def gateway_state(gateway: Gateway, now: int) -> str:
 
 
 def build(
-    now: int, sites: Sequence[Site], gateways: Sequence[Gateway], rows: Sequence[Latest]
+    now: int,
+    sites: Sequence[Site],
+    gateways: Sequence[Gateway],
+    rows: Sequence[Latest],
+    shares: Mapping[int, Shares] = _NO_SHARES,
 ) -> Board:
     """Arrange the newest values by site, station and instrument."""
     boards = [
@@ -197,19 +216,16 @@ def build(
             site.key,
             site.name,
             [one for one in gateways if site.key in one.sites],
-            _stations([row for row in rows if row.site == site.key], now),
+            _stations([_reading(row, now, shares) for row in rows if row.site == site.key]),
         )
         for site in sites
     ]
     return Board(now, boards)
 
 
-def _stations(rows: Sequence[Latest], now: int) -> list[Station]:
-    ordered = sorted(rows, key=lambda row: (row.thing_name, row.thing))
-    return [
-        _station([_reading(row, now) for row in group])
-        for _, group in groupby(ordered, key=attrgetter("thing"))
-    ]
+def _stations(readings: Sequence[Reading]) -> list[Station]:
+    ordered = sorted(readings, key=lambda one: (one.latest.thing_name, one.latest.thing))
+    return [_station(list(group)) for _, group in groupby(ordered, key=attrgetter("latest.thing"))]
 
 
 def _station(readings: Sequence[Reading]) -> Station:
@@ -222,8 +238,9 @@ def _station(readings: Sequence[Reading]) -> Station:
     return Station(first.thing, first.thing_name, instruments, [r for r in ordered if r.raw])
 
 
-def _reading(row: Latest, now: int) -> Reading:
-    return Reading(row, display_for(row.property, row.unit), state_of(row, now))
+def _reading(row: Latest, now: int, shares: Mapping[int, Shares]) -> Reading:
+    share = shares.get(row.id, Shares()).day
+    return Reading(row, display_for(row.property, row.unit), state_of(row, now), share)
 
 
 def _place_order(reading: Reading) -> tuple[bool, float, float, str, int]:

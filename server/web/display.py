@@ -9,6 +9,8 @@ from wire.units import convert, unit
 
 # Units that nobody reads in the field: agronomists say "12 % by volume".
 _SHOWN_AS = {"m3/m3": ("%", "% vol")}
+# Shares that are read in percent, though they may be below 0 and above 1.
+_SHARES = {"relative_extractable_water"}
 
 # Digits after the point, by UCUM code: about what an instrument resolves.
 _DIGITS = {
@@ -93,6 +95,8 @@ def display_for(property_key: str, code: str) -> Display:
     known = PROPERTIES.get(property_key)
     read_in = known.unit if known else code
     try:
+        if property_key in _SHARES:
+            read_in = "%"
         target, symbol = _SHOWN_AS.get(read_in) or (read_in, unit(read_in).symbol)
         offset = convert(Decimal(0), code, target)
         factor = convert(Decimal(1), code, target) - offset

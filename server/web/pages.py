@@ -65,4 +65,5 @@ def _board(services: Services) -> board.Board:
             queries.sites(connection),
             queries.gateways(connection),
             queries.latest(connection),
+            services.shares.read(connection, now),
         )

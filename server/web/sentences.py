@@ -4,10 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from server.api.schemas import Gateway
+from server.api.schemas import Gateway, Remark, RemarkKind
+from server.completeness.shares import Share
+from server.rollup.statistics import HOUR_MS
 from server.web.board import WORDS, Board, State, Station, gateway_state
 
 _SAID = 3
+_SPACE = "\N{NO-BREAK SPACE}"  # a number stays with its unit
 
 
 def overview(board: Board) -> str:
@@ -46,6 +49,41 @@ def gateway(one: Gateway, now: int) -> str:
         until = datetime.fromtimestamp(one.status.rests_until / 1000, UTC)
         return f"Gateway {one.id} rests until {until:%H:%M} UTC ({one.status.resting})"
     return f"Gateway {one.id} is {'not heard yet' if state == 'unknown' else state}"
+
+
+def there(share: Share) -> str:
+    """Say how much is here of what was to be expected, without a full stop."""
+    hours = plural(round((share.window.to_ms - share.window.from_ms) / HOUR_MS), "hour")
+    if share.percent == 100:
+        return f"All readings of the last {hours} are here"
+    if not share.values:
+        return f"No reading of the last {hours} is here"
+    return f"{_floored(share)} of the readings of the last {hours} are here"
+
+
+def there_briefly(share: Share) -> str:
+    """Say the same of one value, where there is little room."""
+    hours = round((share.window.to_ms - share.window.from_ms) / HOUR_MS)
+    return f"{_floored(share)} of {hours}{_SPACE}h here"
+
+
+def _floored(share: Share) -> str:
+    """Write the share as a whole number of percent; what is not nothing is not 0."""
+    whole = f"{int(share.percent)}" if share.percent >= 1 or not share.values else "Less than 1"
+    return f"{whole}{_SPACE}%"
+
+
+def remark(one: Remark, gateway_id: str) -> str:
+    """Say what of an inventory cannot be as it is told; without a full stop."""
+    match one.kind:
+        case RemarkKind.NOT_READ:
+            return f"{gateway_id} does not read {one.about}: {one.reason}"
+        case RemarkKind.LEFT_OUT:
+            return f"Readings of {one.about} are kept in the journal, but not shown: {one.reason}"
+        case RemarkKind.UNKNOWN:
+            return f"{one.about} is stored as it comes: {one.reason}"
+        case RemarkKind.NOTED:
+            return f"{one.about}: {one.reason}"
 
 
 def plural(count: int, noun: str) -> str:

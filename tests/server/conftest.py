@@ -8,6 +8,8 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
+import server.db.alert_tables
+import server.db.notify_tables  # noqa: F401 - their tables are emptied too
 from server.db.engine import open_engine
 from server.db.migrate import upgrade
 from server.db.tables import metadata

@@ -97,7 +97,12 @@ def test_a_batch_published_by_hand_is_stored_derived_shown_and_announced(client,
 
     assert {row["value"] for row in json.loads(data.removeprefix("data: "))} >= {2150.3}
     # VWC = 3.879e-4 x RAW - 0.6956 (TEROS 12, mineral soil)
-    assert newest(client) == {"vwc_raw": 2150.3, "vwc": pytest.approx(0.1385, abs=1e-4)}
+    # Relative to sand, which is assumed: (VWC - 0.028) / (0.0742 - 0.028)
+    assert newest(client) == {
+        "vwc_raw": 2150.3,
+        "vwc": pytest.approx(0.1385, abs=1e-4),
+        "relative_extractable_water": pytest.approx(2.392, abs=1e-3),
+    }
     page = client.get("/").text
     assert "13.9" in page
     assert "10 cm deep" in page

@@ -253,7 +253,8 @@ def test_a_broker_that_cannot_be_reached_is_waited_for_and_readyz_says_so(runnin
 
     assert answer.status_code == 503
     parts = {part["name"]: part["ready"] for part in answer.json()["parts"]}
-    assert parts == {"database": True, "ingest": False, "storage": True, "rollups": True}
+    assert not parts.pop("ingest")
+    assert all(parts.values())
     assert server.stop(signal.SIGTERM)[0] == 0
 
 

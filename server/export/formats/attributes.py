@@ -15,6 +15,7 @@ from server.export.plan import Part
 from server.export.query import Resolution
 from wire.properties import Aggregate
 from wire.quality import Flag, Test
+from wire.units import UNITS
 
 CONVENTIONS = "CF-1.11, ACDD-1.3"
 VOCABULARY = "CF Standard Name Table v83"
@@ -66,8 +67,8 @@ _BUCKET_METHODS = {"min": "minimum", "max": "maximum", "sum": "sum", "last": "po
 
 
 def udunits(ucum: str) -> str:
-    """Write a unit as UDUNITS-2 spells it."""
-    return _UDUNITS.get(ucum, ucum)
+    """Write a unit as UDUNITS-2 spells it; one that nobody here knows is told as UCUM alone."""
+    return _UDUNITS.get(ucum, ucum if ucum in UNITS else "1")
 
 
 def variable_names(series: Sequence[Series]) -> Mapping[int, str]:

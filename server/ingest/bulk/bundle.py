@@ -65,8 +65,9 @@ def prepare(message: Message, names: Names) -> Prepared | None:
     if not decoded.names:
         return None
     first_ms, last_ms = _span(decoded)
-    # Whether a batch may span more than any history is for `judge` to say.
-    if last_ms - first_ms >= MAX_MONTHS * MONTH_MS:
+    # Whether a batch may span more than any history is for `judge` to say, and what was measured by
+    # an instrument that has been exchanged since.
+    if last_ms - first_ms >= MAX_MONTHS * MONTH_MS or first_ms < found.since_ms:
         return None
     return Prepared(
         message,

@@ -3,8 +3,9 @@
 It gives what `server.ingest.arrays.judge` gives batch by batch; that one stays the specification.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
@@ -12,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.catalog.resolve import DerivedRef, SeriesRef
-from server.derive.series import Transform, align, derive, pick
+from server.derive.series import align, derive, pick
 from server.ingest.arrays import edge_quality
 from server.ingest.bulk.names import Resolved
 from server.quality.flags import Bools, merge
 from server.quality.timing import FUTURE_TOLERANCE_MS
 from server.store.port import Columns, Floats, Int32s, Int64s
 from wire.batch import MAX_EXPONENT, MIN_EXPONENT, Batch
+from wire.derive.transforms import Transform
 from wire.messages import ClockSource
 from wire.quality import FLAG_MASK, Flag, Test
 
@@ -91,7 +93,7 @@ def judge_all(batches: Sequence[Decoded]) -> Merged:
     ids = layout.by_row(np.concatenate([one.names.ids for one in batches]))
     measured = Columns(ids, time_ms, value, quality, {**_reasons(layout), **reasons})
     transforms = _transforms(layout)
-    beside = any(wanted[0][1].also for _, wanted in transforms)
+    beside = any(wanted[0][1].also for wanted in transforms)
     places = _places(layout) if beside else _Places([], {})
     made = [_derived(layout, measured, received, places, one) for one in transforms]
     columns, received = _joined([(measured, received), *made])
@@ -208,15 +210,18 @@ def _places(layout: _Layout) -> _Places:
     return _Places(batches, series)
 
 
-def _transforms(layout: _Layout) -> list[tuple[Transform, list[tuple[int, DerivedRef]]]]:
-    """Group what is derived by how: a transform takes each number by itself."""
-    found: dict[Transform, list[tuple[int, DerivedRef]]] = {}
+def _transforms(layout: _Layout) -> list[list[tuple[int, DerivedRef]]]:
+    """Group what is derived by how: a transform takes each number by itself.
+
+    Whatever its parameters are: each soil, and each sensor over sand, has its own.
+    """
+    found: dict[tuple[object, ...], list[tuple[int, DerivedRef]]] = {}
     first = 0
     for batch in layout.batches:
         for index, one in batch.names.derived:
-            found.setdefault(one.transform, []).append((first + index, one))
+            found.setdefault(one.transform.kind, []).append((first + index, one))
         first += len(batch.names.refs)
-    return list(found.items())
+    return list(found.values())
 
 
 def _derived(
@@ -224,15 +229,15 @@ def _derived(
     measured: Columns,
     received: Int64s,
     places: _Places,
-    how: tuple[Transform, Sequence[tuple[int, DerivedRef]]],
+    wanted: Sequence[tuple[int, DerivedRef]],
 ) -> tuple[Columns, Int64s]:
-    transform, wanted = how
     indices = [index for index, _ in wanted]
     rows = layout.rows(indices)
     others = [
         _beside(layout, measured, places, [(index, ref.also[nth]) for index, ref in wanted])
         for nth in range(len(wanted[0][1].also))
     ]
+    transform = _with_given([ref.transform for _, ref in wanted], layout.counts[indices])
     made = derive(transform, measured.value[rows], measured.quality[rows], *others)
     ids = np.array([ref.datastream_id for _, ref in wanted], dtype=np.int32)
     return (
@@ -245,6 +250,13 @@ def _derived(
         ),
         received[rows],
     )
+
+
+def _with_given(transforms: Sequence[Transform], counts: Int64s) -> Callable[..., Floats]:
+    """Give what computes all series of one kind, each row with its series' own parameters."""
+    given = np.array([one.all_given for one in transforms], dtype=np.float64)
+    by_row = [np.repeat(column, counts) for column in given.T]
+    return partial(transforms[0].computed, given=by_row)
 
 
 def _beside(

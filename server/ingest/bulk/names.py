@@ -12,9 +12,10 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from server.catalog.gateways import Version, read_versions
+from server.catalog.gateways import Revisions, Version, read_versions
 from server.catalog.resolve import DerivedRef, SeriesRef, load_all
-from server.ingest.arrays import refuse_unusable
+from server.catalog.standing import BEGINNING_MS
+from server.ingest.arrays import usable
 from server.ingest.events import Turn, Work
 from server.ingest.inbox import is_batch
 from server.store.port import Floats, Int32s
@@ -31,7 +32,7 @@ class Resolved:
     """The datastreams of a batch, in its order; `limits` are the spans, a row a datastream.
 
     `derived` lists what is computed from which of them; among `no_values` are the numbers that
-    stand for none.
+    stand for none. All this holds from `since_ms` on.
     """
 
     refs: Sequence[SeriesRef]
@@ -39,6 +40,7 @@ class Resolved:
     limits: Floats
     derived: Sequence[tuple[int, DerivedRef]]
     no_values: frozenset[float]
+    since_ms: int = BEGINNING_MS
 
 
 class Directory:
@@ -47,27 +49,32 @@ class Directory:
     def __init__(self, refs: Mapping[str, SeriesRef]) -> None:
         """Lay out those that may stand in a batch."""
         self._refs = refs
-        sent = {name: ref for name, ref in refs.items() if not ref.is_derived}
+        sent = {name: ref for name, ref in refs.items() if not (ref.is_derived or ref.left_out)}
         spans = [ref.span or (-np.inf, np.inf) for ref in sent.values()]
         self._places = {name: place for place, name in enumerate(sent)}
         self._ids = np.array([ref.datastream_id for ref in sent.values()], dtype=np.int32)
         self._limits = np.array(spans, dtype=np.float64).reshape(len(sent), 2)
+        self._changed = any(ref.before for ref in sent.values())
         self._derives = any(ref.derived for ref in sent.values())
         self._no_values = frozenset(one.value for ref in sent.values() for one in ref.no_values)
 
     def resolve(self, names: Sequence[str]) -> Resolved:
-        """Find datastreams by name; raises UnannouncedError or ContractError."""
+        """Find datastreams by name; raises UnannouncedError or ContractError.
+
+        Also when some are left out: a batch of such is no plain one.
+        """
         places = self._places
         try:
             at = [places[name] for name in names]
         except KeyError:
-            refuse_unusable(names, self._refs)
-            raise
+            usable(names, self._refs)
+            raise ContractError("some of its series are left out") from None
         own = [self._refs[name] for name in names]
         derived: Sequence[tuple[int, DerivedRef]] = ()
         if self._derives:
             derived = [(index, one) for index, ref in enumerate(own) for one in ref.derived]
-        return Resolved(own, self._ids[at], self._limits[at], derived, self._no_values)
+        since_ms = max((ref.since_ms for ref in own), default=0) if self._changed else BEGINNING_MS
+        return Resolved(own, self._ids[at], self._limits[at], derived, self._no_values, since_ms)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +120,7 @@ class Names:
         """Read gateways' datastreams, and before that the versions that they are at least of."""
         versions = read_versions(connection, gateways)
         read = {
-            gateway: Known(refs, Directory(refs), turn, versions.get(gateway))
+            gateway: Known(refs, Directory(refs), turn, _inventory(versions.get(gateway)))
             for gateway, refs in load_all(connection, gateways, self.catalogue).items()
         }
         self._known.update(read)
@@ -127,18 +134,24 @@ class Names:
         """Have all read anew."""
         self._known.clear()
 
-    def forget_changed(self, connection: Connection, gateways: Iterable[str]) -> None:
+    def forget_changed(self, connection: Connection, gateways: Iterable[str]) -> dict[str, int]:
         """Forget those of which another program has taken an inventory since they were read.
 
-        To be called when nobody else can: after the gateways are locked.
+        To be called when nobody else can: after the gateways are locked. Gives how often the
+        watches of each have changed by now.
         """
         read = {one: known.version for one in gateways if (known := self._known.get(one))}
         if not read:
-            return
+            return {}
         now = read_versions(connection, list(read))
         for gateway, version in read.items():
-            if now.get(gateway) != version:
+            if _inventory(now.get(gateway)) != version:
                 self.forget(gateway)
+        return {gateway: found.watches for gateway, found in now.items()}
+
+
+def _inventory(found: Revisions | None) -> Version | None:
+    return found.inventory if found else None
 
 
 class Strangers:

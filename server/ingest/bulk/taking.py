@@ -19,6 +19,7 @@ from server.ledger.runs import Span, union
 from server.quality.timing import FUTURE_TOLERANCE_MS
 from server.store.latest import Newest, keep_newest
 from server.store.port import Store
+from server.watch.judging import Judge
 
 BUNDLE_FAILED = "bundle_failed"
 
@@ -28,7 +29,9 @@ FEW = 2
 log = structlog.get_logger(__name__)
 
 
-def take_all(turn: Turn, store: Store, ready: Bundle) -> Sequence[Outcome | None]:
+def take_all(
+    turn: Turn, store: Store, ready: Bundle, judge: Judge
+) -> Sequence[Outcome | None]:
     """Store all that can be stored together; None for each batch that must go by itself.
 
     Raises what the database itself is to blame for.
@@ -42,9 +45,11 @@ def take_all(turn: Turn, store: Store, ready: Bundle) -> Sequence[Outcome | None
         return nothing
     try:
         with turn.connection.begin_nested():
-            latest = _store(turn, store, ready if len(new) == len(nothing) else bundle(new))
+            sound = ready if len(new) == len(nothing) else bundle(new)
+            latest = _store(turn, store, sound, judge)
             book.note_stored(turn.connection, page, _spans(new), turn.now_ms)
     except Exception as error:
+        judge.forget()
         if is_database_fault(error, alone=False):
             raise
         log.exception(BUNDLE_FAILED, batches=len(new))
@@ -66,9 +71,10 @@ def _outcomes(
     return outcomes
 
 
-def _store(turn: Turn, store: Store, ready: Bundle) -> Newest:
+def _store(turn: Turn, store: Store, ready: Bundle, judge: Judge) -> Newest:
     record_all(turn.connection, ready)
     store.append(turn.connection, ready.columns)
+    judge.judge(turn, {one.id.gateway for one in ready.prepared}, ready.columns)
     return keep_newest(turn.connection, ready.newest, turn.now_ms + FUTURE_TOLERANCE_MS)
 
 

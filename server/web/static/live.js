@@ -5,7 +5,7 @@ import { ZONE, age, instant, number, reasonOf, stateOf, words } from "./words.js
 
 const REFRESH_MS = 30_000;
 const REFRESH_SOON_MS = 300;
-const SENTENCES = "#overview, .gateway, .station-head p";
+const SENTENCES = "#overview, .gateway, .remarks, .station-head p";
 
 let ahead = 0; // the server's clock minus this one's, in ms
 const now = () => Date.now() + ahead;
@@ -27,7 +27,7 @@ function setTime(tile, ms) {
     time = document.createElement("time");
     time.className = "age";
     seen.append(word, time);
-    tile.querySelector(".foot").append(" ", seen);
+    tile.querySelector(".there").before(seen, " ");
   }
   time.dataset.time = ms;
   time.dateTime = new Date(ms).toISOString();
@@ -91,7 +91,7 @@ function grow() {
 // The whole page --------------------------------------------------------------------------------
 
 function ids(root) {
-  return [...root.querySelectorAll(".reading, .gateway, .site-head h2")].map((n) => n.id).join();
+  return [...root.querySelectorAll(".reading, .gateway, .remarks, .site-head h2")].map((n) => n.id).join();
 }
 
 function copySentences(fresh) {
@@ -106,6 +106,7 @@ function copySentences(fresh) {
 function copyValues(fresh) {
   for (const tile of document.querySelectorAll(".reading")) {
     const other = fresh.getElementById(tile.id);
+    setText(tile.querySelector(".there"), other.querySelector(".there").textContent);
     if (Number(other.dataset.time) > Number(tile.dataset.time)) {
       for (const name of ["time", "flag", "reason", "state"]) tile.dataset[name] = other.dataset[name];
       tile.replaceChildren(...other.childNodes);

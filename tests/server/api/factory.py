@@ -195,7 +195,9 @@ def fill(engine: Engine, now: int = NOW) -> dict[str, int]:
     """
     with writing(engine) as connection:
         catalog = Catalog(connection)
-        catalog.gateway("kubuqi-dune", status_at=now, status={"software": "0.1.0", "clock": "ntp"})
+        left = {"at": now - HOUR, "clock": "gnss", "by": "Bayar", "green": True}
+        told = {"software": "0.1.0", "clock": "ntp"}
+        catalog.gateway("kubuqi-dune", status_at=now, status=told, installation=left)
         catalog.gateway("kubuqi-plain", status_at=now)
         site = catalog.site("kubuqi-north", "Kubuqi North")
         catalog.thing("kubuqi-dune", site, "dune-1", "Dune 1, straw checkerboard")

@@ -34,6 +34,7 @@ def test_every_operation_is_there(document):
         "list_sites",
         "list_things",
         "list_datastreams",
+        "list_soils",
         "read_datastream",
         "list_latest",
         "read_observations",

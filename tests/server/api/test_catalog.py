@@ -1,5 +1,11 @@
 """Sites, things, datastreams, gateways and newest values, as a client reads them."""
 
+from sqlalchemy import insert, update
+
+from server.db import tables as t
+from server.db.engine import writing
+from tests.server.api.factory import HOUR, NOW
+
 
 def names(answer):
     return [item["name"] for item in answer["items"]]
@@ -69,6 +75,9 @@ def test_a_datastream_is_told_with_its_sensor_and_depth(api):
         "interval_s": 10.0,
         "source": api.ids["dune-1/soil-30cm/vwc_raw"],
         "transform": "teros12-mineral/1",
+        "unknown": "",
+        "complete_24h": None,
+        "complete_30d": None,
     }
 
 
@@ -112,6 +121,15 @@ def test_gateways_say_how_they_are(api):
     assert (quiet["state"], quiet["status_at"]) == ("unknown", None)
 
 
+def test_how_a_gateway_was_left_is_told_with_the_clock_that_its_time_is_from(api):
+    dune, _, quiet = api.get("/api/v1/gateways")["items"]
+    left = dune["installation"]
+
+    assert (left["at"], left["clock"]) == ("2026-11-20T06:00:00.000Z", "gnss")
+    assert (left["by"], left["green"]) == ("Bayar", True)
+    assert quiet["installation"] is None
+
+
 def test_latest_tells_the_newest_value_with_unit_quality_and_arrival(api):
     rows = {row["name"]: row for row in api.get("/api/v1/latest")["items"]}
     air = rows["dune-1/mast/air_temperature"]
@@ -137,3 +155,39 @@ def test_latest_takes_few_statements_however_many_stations(api):
     api.get("/api/v1/latest")
 
     assert len([one for one in api.statements if one.lstrip().startswith("SELECT")]) <= 3
+
+
+def test_a_datastream_tells_how_complete_it_is(api):
+    api.now = NOW + 5 * 60_000
+    id_ = api.ids["dune-1/soil-30cm/vwc"]
+    with writing(api.engine) as connection:
+        for table, start, n in (
+            (t.rollup_hour, NOW - 30 * HOUR, 1),
+            (t.rollup_hour, NOW - 2 * HOUR, 180),
+            (t.rollup_day, NOW - 31 * HOUR, 7),
+        ):
+            row = {"datastream_id": id_, "start": start, "n": n, "n_good": n}
+            connection.execute(insert(table).values(row))
+
+    expected = {
+        "percent": 2.08,
+        "values": 180,
+        "expected": 8640,
+        "from": "2026-11-19T07:00:00.000Z",
+        "to": "2026-11-20T07:00:00.000Z",
+    }
+    assert api.get(f"/api/v1/datastreams/{id_}")["complete_24h"] == expected
+    listed = {one["id"]: one for one in api.get("/api/v1/datastreams")["items"]}
+    assert (listed[id_]["complete_24h"], listed[id_]["complete_30d"]) == (expected, None)
+
+
+def test_a_gateway_tells_what_of_its_inventory_cannot_be_used(api):
+    remark = {"about": "dune-1/tree/sap_flow", "kind": "unknown", "reason": "unknown property"}
+    with writing(api.engine) as connection:
+        rule = t.gateway.c.id == "kubuqi-dune"
+        connection.execute(update(t.gateway).where(rule).values(remarks=[remark]))
+
+    told = {one["id"]: one["remarks"] for one in api.get("/api/v1/gateways")["items"]}
+
+    assert told["kubuqi-dune"] == [remark]
+    assert told["kubuqi-plain"] == []

@@ -61,7 +61,7 @@ def one(engine, column):
 def test_every_batch_of_a_file_is_stored_once(take, values, engine):
     report = take(of(range(1, 61)))
 
-    assert (report.stored, report.observations, report.is_whole) == (60, 120, True)
+    assert (report.stored, report.observations, report.is_whole) == (60, 180, True)
     assert values() == [2000.0 + n for n in range(1, 61)]
     with engine.connect() as connection:
         (tally,) = read_tallies(connection, GATEWAY)

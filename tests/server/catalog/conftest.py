@@ -53,9 +53,13 @@ class Catalog:
 
     engine: Engine
 
-    def apply(self, inventory: Inventory, now_ms: int = NOW, gateway: str = "gw-a") -> None:
+    def apply(
+        self, inventory: Inventory, now_ms: int = NOW, gateway: str = "gw-a"
+    ) -> list[tuple[str, str, str]]:
+        """What it gives back is what there is to say: about what, of which kind, and why."""
         with writing(self.engine) as connection:
-            apply_inventory(connection, gateway, inventory, bundled(), now_ms)
+            found = apply_inventory(connection, gateway, inventory, bundled(), now_ms)
+        return [(one.about, one.kind.value, one.reason) for one in found]
 
     def rows(self, table: str, *columns: str) -> list[tuple]:
         source = t.metadata.tables[table]

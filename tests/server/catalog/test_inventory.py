@@ -1,13 +1,22 @@
 """What the catalog holds after inventories, on SQLite and on TimescaleDB."""
 
 import pytest
+from sqlalchemy import insert
 
-from wire.errors import ContractError
-from wire.messages import GatewayInfo, Installation, SensorInfo, ThingInfo
+from server.db.tables import observation
+from wire.messages import GatewayInfo, Installation, SensorInfo
+from wire.properties import PROPERTIES, Aggregate, ObservedProperty
 
 NOW = 1_767_225_600_000
 DAY = 86_400_000
 RAW = "dune-1/soil-10cm/vwc_raw"
+RELATIVE = "dune-1/soil-10cm/relative_extractable_water"
+ASSUMED_SAND = (
+    "teros12-mineral/1 | relative-water/1(; field_capacity=0.0742, wilting_point=0.028)"
+)
+VWC = "dune-1/soil-10cm/vwc"
+TEMPERATURE = "dune-1/soil-10cm/soil_temperature"
+SAP = "dune-1/soil-10cm/sap_flow"
 PLACES = ("sensor_id", "thing_id", "key", "since", "until")
 
 
@@ -27,7 +36,7 @@ def test_everything_an_inventory_names_is_there(catalog, inventory):
         ("gw-a", "METER TEROS 12", "T12-1")
     ]
     assert catalog.rows("deployment") == [
-        (1, 1, 1, "soil-10cm", "sdi12", "1", 0.1, None, 1_743_465_600_000, None)
+        (1, 1, 1, "soil-10cm", "sdi12", "1", 0.1, None, 1_743_465_600_000, None, None, None)
     ]
 
 
@@ -40,6 +49,7 @@ def test_soil_water_is_announced_beside_the_counts_it_is_derived_from(catalog, i
         (1, RAW, "soil-10cm", "{raw}", None, None, 600.0),
         (2, "dune-1/soil-10cm/soil_temperature", "soil-10cm", "Cel", None, None, 600.0),
         (3, "dune-1/soil-10cm/vwc", "soil-10cm", "m3/m3", 1, "teros12-mineral/1", 600.0),
+        (4, RELATIVE, "soil-10cm", "1", 1, ASSUMED_SAND, 600.0),
     ]
     assert ("vwc", "m3/m3", "volume_fraction_of_condensed_water_in_soil", "mean") in catalog.rows(
         "observed_property", "key", "unit", "cf_name", "aggregate"
@@ -90,7 +100,7 @@ def test_another_serial_number_is_another_deployment(catalog, inventory):
         (1, 1, "soil-10cm", NOW, NOW + DAY),
         (2, 1, "soil-10cm", NOW + DAY, None),
     ]
-    assert len(catalog.rows("datastream")) == 3
+    assert len(catalog.rows("datastream")) == 4
 
 
 def test_another_model_is_another_deployment(catalog, inventory):
@@ -170,7 +180,7 @@ def test_a_sensor_no_longer_listed_has_left_and_its_series_stay(catalog, invento
     catalog.apply(inventory(rev=2, sensors=[], datastreams=[]), NOW + DAY)
 
     assert catalog.rows("deployment", "until") == [(NOW + DAY,)]
-    assert len(catalog.rows("datastream")) == 3
+    assert len(catalog.rows("datastream")) == 4
     assert catalog.rows("gateway", "inventory_rev", "inventory_at") == [(2, NOW + DAY)]
 
 
@@ -209,7 +219,7 @@ def test_gateways_share_a_site_and_nothing_else(catalog, inventory):
     assert len(catalog.rows("site")) == 1
     assert catalog.rows("thing", "gateway_id") == [("gw-a",), ("gw-b",)]
     assert catalog.rows("sensor", "gateway_id") == [("gw-a",), ("gw-b",)]
-    assert len(catalog.rows("datastream")) == 6
+    assert len(catalog.rows("datastream")) == 8
 
 
 def test_an_interval_may_change(catalog, inventory, series):
@@ -220,37 +230,127 @@ def test_an_interval_may_change(catalog, inventory, series):
         (RAW, 60.0),
         ("dune-1/soil-10cm/soil_temperature", 600.0),
         ("dune-1/soil-10cm/vwc", 60.0),
+        (RELATIVE, 60.0),
     ]
 
 
-def test_a_unit_may_not_change_and_the_whole_inventory_is_refused(catalog, inventory, series):
+def test_a_unit_may_not_change_and_the_rest_is_taken(catalog, inventory, series):
     catalog.apply(inventory())
-    before = catalog.everything()
-    other = series("dune-1/soil-10cm/soil_temperature", "K")
+    other = series(TEMPERATURE, "K")
 
-    with pytest.raises(ContractError, match=r"is stored in 'Cel' and cannot change to 'K': give"):
-        catalog.apply(
-            inventory(datastreams=[other], things=[ThingInfo(id="dune-1", name="X", site="y")])
-        )
+    said = catalog.apply(inventory(datastreams=[other], thing={"name": "Dune X"}))
 
-    assert catalog.everything() == before
+    why = "it is stored in 'Cel' and cannot change to 'K': give the sensor another id"
+    assert said == [(TEMPERATURE, "left_out", why)]
+    assert catalog.rows("gateway", "remarks") == [
+        ([{"about": TEMPERATURE, "kind": "left_out", "reason": why}],)
+    ]
+    assert (TEMPERATURE, "Cel") in catalog.rows("datastream", "name", "unit")
+    assert catalog.rows("thing", "name") == [("Dune X",)]
 
 
-def test_a_measured_series_cannot_become_a_derived_one(catalog, inventory, series):
+def test_what_was_said_of_an_inventory_goes_with_it(catalog, inventory, series):
+    catalog.apply(inventory(datastreams=[series("dune-1/soil-10cm/sap_flow", "g")]))
+    catalog.apply(inventory())
+
+    assert catalog.rows("gateway", "remarks") == [(None,)]
+
+
+def test_a_measured_series_stays_measured_when_it_could_be_derived(catalog, inventory, series):
     name = "dune-1/soil-10cm/vwc"
     probe = {"model": "some probe"}
     catalog.apply(inventory(sensor=probe, datastreams=[series(name, "m3/m3")]))
 
-    with pytest.raises(ContractError, match="is measured and cannot become derived by the server"):
-        catalog.apply(inventory())
+    said = catalog.apply(inventory())
+
+    why = "it is measured and cannot become derived by the server: give the sensor another id"
+    assert said == [(name, "noted", why)]
+    assert (name, None) in catalog.rows("datastream", "name", "source_id")
 
 
 def test_a_derived_series_cannot_become_a_measured_one(catalog, inventory, series):
     catalog.apply(inventory())
     measured = series("dune-1/soil-10cm/vwc", "m3/m3")
 
-    with pytest.raises(ContractError, match="is derived by the server and cannot become measured"):
-        catalog.apply(inventory(sensor={"model": "some probe"}, datastreams=[measured]))
+    said = catalog.apply(inventory(sensor={"model": "some probe"}, datastreams=[measured]))
+
+    why = "it is derived by the server and cannot become measured: give the sensor another id"
+    assert said == [("dune-1/soil-10cm/vwc", "left_out", why)]
+
+
+def test_a_property_nobody_knows_is_kept_as_it_is_called_without_a_standard_name(
+    catalog, inventory, series
+):
+    catalog.apply(inventory(datastreams=[series(SAP, "g/h"), series(RAW, "Cel")]))
+
+    assert catalog.rows("datastream", "name", "unit", "unknown") == [
+        (SAP, "g/h", "unknown observed property 'sap_flow'"),
+        (RAW, "Cel", "cannot convert temperature 'Cel' to raw '{raw}'"),
+    ]
+    assert catalog.rows("observed_property", "key", "label", "unit", "cf_name", "aggregate") == [
+        ("sap_flow", "Sap flow", "g/h", None, "mean"),
+        ("unknown_vwc_raw", "Unknown vwc raw", "Cel", None, "mean"),
+    ]
+
+
+def test_a_newer_server_knows_the_property_and_computes_its_rollups_anew(
+    catalog, inventory, series, monkeypatch
+):
+    """As the same retained inventory tells it, or a replay."""
+    told = inventory(datastreams=[series(SAP, "deg")])
+    catalog.apply(told)
+    with catalog.engine.begin() as connection:
+        connection.execute(
+            insert(observation).values(datastream_id=1, time=NOW, value=350.0, quality=1)
+        )
+    known = ObservedProperty("sap_flow", "Sap flow", "deg", "sap_name", Aggregate.VECTOR_MEAN)
+    monkeypatch.setitem(PROPERTIES, "sap_flow", known)
+
+    assert catalog.apply(told, NOW + DAY) == []
+
+    assert catalog.rows("datastream", "name", "unknown") == [(SAP, "")]
+    assert catalog.rows("observed_property", "key", "label", "cf_name", "aggregate") == [
+        ("sap_flow", "Sap flow", "sap_name", "vector_mean")
+    ]
+    assert {level for (level,) in catalog.rows("rollup_mark", "level")} == {"hour", "day"}
+
+
+def test_another_reference_is_another_deployment_of_the_same_instrument(catalog, inventory):
+    catalog.apply(inventory(sensor={"reference_m": 2.0}))
+    catalog.apply(inventory(sensor={"reference_m": 2.1, "since": NOW + 5000}), NOW + DAY)
+
+    assert len(catalog.rows("sensor")) == 1
+    assert catalog.rows("deployment", "reference_m", "since", "until") == [
+        (2.0, NOW, NOW + 5000),
+        (2.1, NOW + 5000, None),
+    ]
+
+
+def test_a_reference_told_later_is_no_other_deployment(catalog, inventory):
+    for at, reference_m in enumerate([None, 2.0, None]):
+        catalog.apply(inventory(sensor={"reference_m": reference_m}), NOW + at)
+
+    assert catalog.rows("deployment", "reference_m", "until") == [(2.0, None)]
+
+
+@pytest.mark.parametrize("since", [NOW - DAY, -1, NOW + 9 * DAY])
+def test_a_beginning_that_cannot_be_is_not_believed(catalog, inventory, since):
+    """Before the instrument it takes the place of, in no year, or days ahead of us."""
+    catalog.apply(inventory())
+    catalog.apply(inventory(sensor={"serial": "T12-2", "since": since}), NOW + DAY)
+
+    assert catalog.rows("deployment", "since", "until")[1] == (NOW + DAY, None)
+
+
+def test_a_sensor_its_gateway_does_not_read_keeps_its_place(catalog, inventory):
+    catalog.apply(inventory())
+    refused = {"refused": "address '1' is that of soil-30cm", "model": "a typing error"}
+    said = catalog.apply(inventory(rev=2, sensor=refused, datastreams=[]), NOW + DAY)
+
+    assert said == [("dune-1/soil-10cm", "not_read", "address '1' is that of soil-30cm")]
+    assert catalog.rows("deployment", *PLACES) == [(1, 1, "soil-10cm", NOW, None)]
+    assert catalog.rows("sensor", "model") == [("METER TEROS 12",)]
+    assert (VWC, "teros12-mineral/1") in catalog.rows("datastream", "name", "transform")
 
 
 def test_what_the_catalogue_derives_no_longer_is_not_computed_any_more(catalog, inventory):

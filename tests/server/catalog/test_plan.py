@@ -11,10 +11,18 @@ from wire.errors import ContractError
 from wire.messages import GatewayInfo, SensorInfo, ThingInfo
 
 RAW = "dune-1/soil-10cm/vwc_raw"
+RELATIVE = "dune-1/soil-10cm/relative_extractable_water"
 
 
 def plan(inventory):
-    return plan_series(inventory, "gw-a", bundled())
+    return plan_series(inventory, "gw-a", bundled()).series
+
+
+def remarks(inventory):
+    return [
+        (one.about, one.kind.value, one.reason)
+        for one in plan_series(inventory, "gw-a", bundled()).remarks
+    ]
 
 
 def test_each_source_stands_before_what_is_derived_from_it(inventory):
@@ -24,6 +32,7 @@ def test_each_source_stands_before_what_is_derived_from_it(inventory):
         (RAW, None),
         ("dune-1/soil-10cm/soil_temperature", None),
         ("dune-1/soil-10cm/vwc", RAW),
+        (RELATIVE, RAW),
     ]
 
 
@@ -42,53 +51,91 @@ def test_an_inventory_without_anything_is_one(inventory):
 
 
 @pytest.mark.parametrize(
-    ("name", "unit", "reason"),
+    ("name", "unit", "key", "why"),
     [
-        (RAW, "furlong", f"datastream '{RAW}': unknown unit 'furlong'"),
-        (RAW, "Cel", f"datastream '{RAW}': cannot convert"),
+        (RAW, "furlong", "unknown_vwc_raw", "unknown unit 'furlong'"),
+        (RAW, "Cel", "unknown_vwc_raw", "cannot convert temperature 'Cel' to raw '{raw}'"),
+        ("dune-1/soil-10cm/sap_flow", "g", "sap_flow", "unknown observed property 'sap_flow'"),
         (
-            "dune-1/soil-10cm/colour",
-            "1",
-            "datastream 'dune-1/soil-10cm/colour': unknown observed property 'colour'",
-        ),
-        (
-            "dune-1/soil-99cm/vwc_raw",
-            "{raw}",
-            "datastream 'dune-1/soil-99cm/vwc_raw' names no listed sensor",
-        ),
-        (
-            "dune-1/soil-10cm/vwc",
-            "m3/m3",
-            "'dune-1/soil-10cm/vwc' is announced as raw, but the server derives it from 'vwc_raw'",
+            "dune-1/soil-10cm/sap_flow",
+            "furlong",
+            "sap_flow",
+            "unknown observed property 'sap_flow'",
         ),
     ],
 )
-def test_a_series_that_cannot_be_kept_is_named(inventory, series, name, unit, reason):
-    with pytest.raises(ContractError) as caught:
-        plan(inventory(datastreams=[series(name, unit)]))
+def test_what_nobody_knows_is_taken_as_it_comes_and_the_rest_with_it(
+    inventory, series, name, unit, key, why
+):
+    found = inventory(
+        datastreams=[series(name, unit), series("dune-1/soil-10cm/soil_temperature", "Cel")]
+    )
 
-    assert reason in str(caught.value)
+    assert [(one.property, one.unit, one.unknown) for one in plan(found)] == [
+        (key, unit, why),
+        ("soil_temperature", "Cel", ""),
+    ]
+    assert remarks(found) == [(name, "unknown", why)]
+
+
+def test_a_series_of_no_sensor_is_left_out_and_the_rest_is_taken(inventory, series):
+    stray = series("dune-1/soil-99cm/vwc_raw", "{raw}")
+    found = inventory(datastreams=[stray, series(RAW, "{raw}")])
+
+    assert [one.name for one in plan(found)] == [RAW, "dune-1/soil-10cm/vwc", RELATIVE]
+    assert remarks(found) == [
+        (stray.name, "left_out", "it names no listed sensor: 'dune-1/soil-99cm'")
+    ]
 
 
 def test_a_series_must_bear_the_name_of_its_sensor_and_property(inventory, series):
     wrong = msgspec.structs.replace(series(RAW, "Cel"), property="soil_temperature")
 
-    with pytest.raises(ContractError, match="must be called 'dune-1/soil-10cm/soil_temperature'"):
-        plan(inventory(datastreams=[wrong]))
+    assert remarks(inventory(datastreams=[wrong])) == [
+        (RAW, "left_out", "it must be called 'dune-1/soil-10cm/soil_temperature'")
+    ]
 
 
 @pytest.mark.parametrize("interval_s", [0.0, -1.0, math.inf, math.nan])
 def test_an_interval_must_be_a_time(inventory, series, interval_s):
-    with pytest.raises(ContractError, match="interval_s must be above zero"):
-        plan(inventory(datastreams=[series(RAW, "{raw}", interval_s)]))
+    found = inventory(datastreams=[series(RAW, "{raw}", interval_s)])
+
+    assert (plan(found), remarks(found)) == (
+        [],
+        [(RAW, "left_out", "interval_s must be above zero")],
+    )
 
 
-def test_nothing_may_be_listed_twice(inventory, series):
+def test_what_a_gateway_measures_is_not_derived_from_something_else(inventory, series):
+    vwc = "dune-1/soil-10cm/vwc"
+    found = inventory(datastreams=[series(RAW, "{raw}"), series(vwc, "m3/m3")])
+
+    assert [(one.name, one.source) for one in plan(found)] == [
+        (RAW, None),
+        (vwc, None),
+        (RELATIVE, vwc),
+    ]
+    assert remarks(found) == [(vwc, "noted", f"announced as measured, so not derived from '{RAW}'")]
+
+
+def test_a_sensor_that_its_gateway_does_not_read_is_told_of(inventory):
+    found = inventory(sensor={"refused": "address '1' is that of soil-30cm"}, datastreams=[])
+
+    assert remarks(found) == [("dune-1/soil-10cm", "not_read", "address '1' is that of soil-30cm")]
+
+
+def test_of_a_series_listed_twice_the_first_counts(inventory, series):
+    found = inventory(datastreams=[series(RAW, "{raw}", 60.0), series(RAW, "Cel")])
+
+    assert [(one.name, one.unit) for one in plan(found)][:1] == [(RAW, "{raw}")]
+    assert remarks(found) == [(RAW, "noted", "listed twice; the first counts")]
+
+
+def test_no_sensor_or_thing_may_be_listed_twice(inventory):
     sensor = inventory().sensors[0]
     thing = ThingInfo(id="dune-1", name="Dune 1", site="kubuqi")
 
     for kind, twice in (
-        ("datastream", {"datastreams": [series(RAW, "{raw}")] * 2}),
         ("sensor", {"sensors": [sensor, sensor]}),
         ("thing", {"things": [thing, thing]}),
     ):
@@ -113,9 +160,13 @@ def test_a_revision_must_fit(inventory, rev):
 
 
 @pytest.mark.parametrize("day", ["yesterday", "2026-13-01", "2026-02-30"])
-def test_a_date_that_is_none_is_refused(inventory, day):
-    with pytest.raises(ContractError, match=f"installed '{day}' is no date such as"):
-        plan(inventory(sensor={"installed": day}))
+def test_a_date_that_is_none_is_told_of_and_not_used(inventory, day):
+    found = inventory(sensor={"installed": day})
+
+    assert installed_ms(found.sensors[0]) is None
+    assert remarks(found) == [
+        ("dune-1/soil-10cm", "noted", f"installed '{day}' is no date such as 2026-11-20")
+    ]
 
 
 def test_a_date_is_midnight_utc():

@@ -1,12 +1,15 @@
 """The migrations: one history for both engines, ending at the tables of this program."""
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+import server.db.alert_tables
+import server.db.notify_tables  # noqa: F401 - their tables are compared with the migrations'
 from server.db.engine import open_engine
 from server.db.migrate import is_current, upgrade
 from server.db.tables import metadata
@@ -97,6 +100,49 @@ def test_a_database_of_a_newer_program_is_left_alone(fresh):
         upgrade(fresh)
 
 
+def test_a_reference_goes_from_the_formula_to_the_deployment(fresh):
+    """What an older program computed by stays, and is no other deployment."""
+    upgrade(fresh)
+    formula = "sonic-height/1(correction_temperature; reference_m=2.013)"
+    with fresh.begin() as connection:
+        for statement in (
+            "INSERT INTO gateway (id, first_seen_at) VALUES ('gw', :now)",
+            "INSERT INTO site (id, key, name) VALUES (1, 'site', 'Site')",
+            "INSERT INTO thing (id, gateway_id, key, site_id, name) VALUES (1, 'gw', 'd', 1, 'D')",
+            "INSERT INTO sensor (id, gateway_id, model) VALUES (1, 'gw', 'Campbell SR50A')",
+            """INSERT INTO deployment (id, sensor_id, thing_id, key, since)
+            VALUES (1, 1, 1, 'sand', :now), (2, 1, 1, 'other', :now)""",
+            """INSERT INTO observed_property (id, key, label, unit, aggregate)
+            VALUES (1, 'sand_height', 'Height', 'm', 'mean')""",
+            """INSERT INTO datastream (id, gateway_id, name, thing_id, sensor_key,
+            observed_property_id, unit, statistic, interval_s, transform)
+            VALUES (1, 'gw', 'd/sand/sand_height', 1, 'sand', 1, 'm', 'last', 60, :formula)""",
+        ):
+            given = {"now": datetime(2026, 1, 1, tzinfo=UTC), "formula": formula}
+            if fresh.dialect.name == "sqlite":
+                given["now"] = 0
+            names = [name for name in given if f":{name}" in statement]
+            connection.execute(text(statement), {name: given[name] for name in names})
+        _undo_m0012(connection)
+        connection.execute(text("UPDATE alembic_version SET version_num = '0011'"))
+
+    upgrade(fresh)
+
+    with fresh.connect() as connection:
+        rows = connection.execute(text("SELECT reference_m FROM deployment ORDER BY id"))
+        assert rows.scalars().all() == [2.013, None]
+
+
+def _undo_m0012(connection):
+    for table, column in (
+        ("gateway", "remarks"),
+        ("datastream", "unknown"),
+        ("deployment", "reference_m"),
+        ("deployment", "fields"),
+    ):
+        connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+
+
 def test_the_ledger_is_filled_from_the_journal(fresh):
     """A number that stands there twice counts by the better end it came to."""
     upgrade(fresh)
@@ -115,6 +161,14 @@ def test_the_ledger_is_filled_from_the_journal(fresh):
             connection.execute(text(f"ALTER TABLE journal DROP COLUMN {name}"))
         connection.execute(text("ALTER TABLE site DROP COLUMN time_zone"))
         connection.execute(text("ALTER TABLE gateway DROP COLUMN installation"))
+        _undo_m0012(connection)
+        connection.execute(text("ALTER TABLE gateway DROP COLUMN watch_rev"))
+        for name in ("message", "subscription", "subscriber", "consent_event", "secret"):
+            connection.execute(text(f"DROP TABLE {name}"))
+        for name in ("notice", "act", "transition", "input", "watch", "rule"):
+            connection.execute(text(f"DROP TABLE alert_{name}"))
+        for name in ("soil_history", "soil"):
+            connection.execute(text(f"DROP TABLE {name}"))
         rollups = ("rollup_hour", "rollup_day", "rollup_mark", "retention_horizon")
         for name in ("ledger_range", "gateway_epoch", "journal_block", *rollups):
             connection.execute(text(f"DROP TABLE {name}"))

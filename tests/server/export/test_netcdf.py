@@ -138,6 +138,7 @@ def test_every_unit_has_a_spelling_that_udunits_knows():
     }  # fmt: skip
 
     assert {udunits(code) for code in UNITS} == known
+    assert udunits("furlong") == "1"  # what a gateway says that knows more than we do
 
 
 def test_names_are_such_as_cf_allows_and_differ(sqlite_station):

@@ -124,7 +124,7 @@ def test_a_finished_part_that_is_gone_or_cut_short_is_written_again(filled):
 def test_a_power_cut_leaves_a_line_cut_short_and_half_a_part(filled, tmp_path, cut):
     query = filled.query(Format.CSV)
     filled.export(query, tmp_path / "whole")
-    interrupted(filled, query, after=14)
+    interrupted(filled, query, after=18)
     journal = filled.out / JOURNAL
     journal.write_bytes(journal.read_bytes()[:-cut])
     half = filled.out / "data/kubuqi-dune/dune-1/.soil-10cm.vwc_raw.2026.csv.part"

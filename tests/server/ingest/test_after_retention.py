@@ -31,4 +31,4 @@ def test_what_the_ledger_does_not_call_stored_is_taken_in(take, station):
     outcomes = take(station.readings(2, ["2000"]), station.readings(3, ["2001"]))
 
     assert [one.status for one in outcomes] == [Status.STORED, Status.STORED]
-    assert [one.observations for one in outcomes] == [2, 2]
+    assert [one.observations for one in outcomes] == [3, 3]

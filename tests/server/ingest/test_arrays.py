@@ -1,5 +1,6 @@
 """From a decoded batch to columns: exact values, edge flags, reasons, joining."""
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import accumulate
 
@@ -13,14 +14,16 @@ from server.ingest.arrays import (
     UnannouncedError,
     check,
     join,
+    name,
     refuse_scattered,
     resolve,
     with_derived,
 )
 from wire.batch import MAX_MANTISSA, Batch, Series
+from wire.derive.transforms import Transform
 from wire.errors import ContractError
 from wire.messages import ClockSource
-from wire.quality import Flag, Test, pack
+from wire.quality import FLAG_MASK, Flag, Test, pack
 
 MONTH_MS = 30 * 86_400_000
 NAME = "dune-1/soil-10cm/vwc_raw"
@@ -116,7 +119,10 @@ def test_an_empty_batch_is_no_columns():
 
 def test_derived_series_follow_those_they_come_from():
     ref = SeriesRef(
-        1, is_derived=False, span=(0.0, 10.0), derived=(DerivedRef(2, lambda values: 2 * values),)
+        1,
+        is_derived=False,
+        span=(0.0, 10.0),
+        derived=(DerivedRef(2, Transform(lambda values: 2 * values)),),
     )
     batch = batch_of(Series(NAME, [10, 20], 0, [3, 99]))
 
@@ -149,3 +155,52 @@ def test_a_derived_name_is_refused():
 
     with pytest.raises(ContractError, match="derived by the server"):
         resolve(batch, {NAME: ref})
+
+
+def test_a_series_is_cut_where_its_instrument_was_exchanged():
+    first = SeriesRef(1, is_derived=False, span=(0.0, 10.0), derived=())
+    third = SeriesRef(
+        1, is_derived=False, span=(0.0, 90.0), derived=(), since_ms=30,
+        before=replace(REF, since_ms=20, before=first),
+    )  # fmt: skip
+    flags = [Flag.PASS, Flag.PASS, Flag.PASS, Flag.MISSING, Flag.PASS]
+    batch = batch_of(Series(NAME, [35, 5, 20, 29, 30], 0, [99, 50, 50, None, 50], flags, {3: "a"}))
+
+    found = join(check(resolve(batch, {NAME: third}), batch.clock, received_at=0))
+
+    assert found.time_ms.tolist() == [5, 20, 29, 35, 30]
+    assert (found.quality & FLAG_MASK).tolist() == [
+        Flag.FAIL, Flag.PASS, Flag.MISSING, Flag.FAIL, Flag.PASS
+    ]  # fmt: skip
+    assert found.reasons == {2: "a"}
+
+
+def test_what_is_derived_follows_the_instrument_of_its_time():
+    double, triple = (DerivedRef(2, Transform(lambda values, by=by: by * values)) for by in (2, 3))
+    old = SeriesRef(1, is_derived=False, span=None, derived=(double,))
+    new = SeriesRef(1, is_derived=False, span=None, derived=(triple,), since_ms=20, before=old)
+    batch = batch_of(Series(NAME, [10, 20], 0, [5, 5]))
+
+    found = join(with_derived(check(resolve(batch, {NAME: new}), batch.clock, received_at=0)))
+
+    derived = found.datastream_id == 2
+    assert found.time_ms[derived].tolist() == [10, 20]
+    assert found.value[derived].tolist() == [10.0, 15.0]
+
+
+def test_series_that_are_left_out_do_not_concern_the_others():
+    refs = {NAME: REF, "dune-1/x/y": replace(REF, left_out="of no sensor")}
+    batch = batch_of(Series(NAME, [10], 0, [1]), Series("dune-1/x/y", [9], 0, [2]))
+
+    found = name(batch, refs)
+
+    assert [piece.time_ms.tolist() for piece in found.pieces] == [[10]]
+    assert found.left_out == "'dune-1/x/y' is left out: of no sensor"
+    assert found.span_ms == (9, 10)
+
+
+def test_a_batch_of_which_all_is_left_out_is_refused():
+    batch = batch_of(Series(NAME, [10], 0, [1]))
+
+    with pytest.raises(ContractError, match=f"'{NAME}' is left out: of no sensor"):
+        name(batch, {NAME: replace(REF, left_out="of no sensor")})

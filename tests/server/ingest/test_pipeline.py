@@ -1,18 +1,27 @@
 """One message: what the database holds afterwards, on SQLite and on TimescaleDB."""
 
+import json
 import logging
 from dataclasses import replace
+from decimal import Decimal
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
 from server.db import tables as t
 from server.ingest.events import BatchId, Status, WaitingBatch
+from wire import topics
+from wire.batch import Sample, encode
 from wire.messages import ClockSource, SensorInfo
-from wire.quality import Flag, Test, pack
+from wire.properties import PROPERTIES, ObservedProperty
+from wire.quality import FLAG_MASK, Flag, Test, pack
+from wire.units import UNITS, Unit
 
 RAW = "dune-1/soil-10cm/vwc_raw"
 VWC = "dune-1/soil-10cm/vwc"
+TEMPERATURE = "dune-1/soil-10cm/soil_temperature"
+TREE = "dune-1/tree/air_temperature"
 NOW_MS = 1_767_225_600_000
 HOUR_AGO = NOW_MS - 3_600_000
 
@@ -49,6 +58,7 @@ def test_a_missing_value_keeps_its_reason(take, station):
         ).all()
 
     assert [tuple(row) for row in notes] == [
+        ("dune-1/soil-10cm/relative_extractable_water", HOUR_AGO + 10_000, "source missing"),
         (VWC, HOUR_AGO + 10_000, "source missing"),
         (RAW, HOUR_AGO + 10_000, "timeout"),
     ]
@@ -240,7 +250,7 @@ def test_only_what_became_the_newest_is_told(take, station):
     older = only(take(station.readings(2, ["1900"], at_ms=HOUR_AGO - 60_000)))
 
     assert next((row.time_ms, row.value) for row in first.latest) == (HOUR_AGO + 10_000, 2000.0)
-    assert len(first.latest) == 2  # the counts and the soil water derived from them
+    assert len(first.latest) == 3  # the counts and the two kinds of water derived from them
     assert older.latest == []
 
 
@@ -340,15 +350,124 @@ def test_a_retained_status_is_as_old_as_it_says(take_on_sqlite, station):
 
 
 def test_an_inventory_is_refused_whole_with_the_reason(take, station):
-    wrong = station.inventory(datastreams=[station.series(RAW, "furlong")])
+    wrong = station.inventory(sensors=station.inventory().sensors * 2)
 
     outcome = only(take(station.announce(wrong)))
 
-    assert outcome.reason == f"datastream '{RAW}': unknown unit 'furlong'"
+    assert outcome.reason == "sensor 'dune-1/soil-10cm' is listed twice"
     assert take.entries() == [("refused", outcome.reason)]
     with take.engine.connect() as connection:
         assert connection.execute(select(t.thing.c.id)).all() == []
         assert connection.execute(select(t.gateway.c.id)).all() == []
+
+
+SAP = "dune-1/tree/sap_flow"
+
+
+def with_tree(station, unit="g/h"):
+    """The soil sensor, and beside it one that measures what no property of ours is."""
+    old = station.inventory()
+    return station.inventory(
+        sensors=[*old.sensors, SensorInfo(id="tree", thing="dune-1", model="our own")],
+        datastreams=[*old.datastreams, station.series(SAP, unit)],
+    )
+
+
+def test_a_property_nobody_knows_is_stored_and_the_others_with_it(take, station):
+    outcomes = take(
+        station.announce(with_tree(station)),
+        station.readings(1, ["12.5"], name=SAP),
+        station.readings(2, ["2493.4"]),
+    )
+
+    why = f"'{SAP}' is stored as it comes: unknown observed property 'sap_flow'"
+    assert [one.status for one in outcomes] == [Status.STORED] * 3
+    assert take.entries()[0] == ("stored", why)
+    assert take.rows(SAP) == [(HOUR_AGO, 12.5, Flag.PASS)]
+    assert [value for _, value, _ in take.rows(RAW)] == [2493.4]
+
+
+def test_what_is_said_of_an_inventory_follows_what_the_server_knows(
+    take_on_sqlite, station, monkeypatch
+):
+    take = take_on_sqlite
+    told = station.announce(with_tree(station))
+    take(told)
+    known = ObservedProperty("sap_flow", "Sap flow", "g")
+    monkeypatch.setitem(PROPERTIES, "sap_flow", known)
+    monkeypatch.setitem(UNITS, "g/h", Unit("g/h", "g/h", UNITS["g"].dimension))
+
+    take(told)
+
+    assert take.entries() == [("stored", "")]
+
+
+def test_a_batch_is_stored_without_the_series_that_are_left_out(take, station):
+    """It tells which and why, and when all of it was measured: a replay finds it by that."""
+    stray = station.series("dune-1/soil-99cm/vwc_raw", "{raw}")
+    inventory = station.inventory(datastreams=[*station.inventory().datastreams, stray])
+    both = {
+        RAW: [Sample(NOW_MS, Decimal("2493.4"))],
+        stray.name: [Sample(NOW_MS - 5000, Decimal(1))],
+    }
+
+    outcomes = take(station.announce(inventory), station.batch(1, encode(ClockSource.NTP, both)))
+
+    why = f"'{stray.name}' is left out: it names no listed sensor: 'dune-1/soil-99cm'"
+    assert [one.status for one in outcomes] == [Status.STORED] * 2
+    assert take.entries() == [("stored", why)] * 2
+    assert [value for _, value, _ in take.rows(RAW)] == [2493.4]
+    with take.engine.connect() as connection:
+        spans = connection.execute(
+            select(t.journal.c.first_time, t.journal.c.last_time).order_by(t.journal.c.id)
+        ).all()
+    assert spans[-1] == (NOW_MS - 5000, NOW_MS)
+
+
+def test_a_batch_of_nothing_but_series_that_are_left_out_is_refused(take, station):
+    take(station.announce(), station.readings(1, ["2493.4"]))
+    changed = station.inventory(rev=2, datastreams=[station.series(RAW, "Cel")])
+
+    outcome = take(station.announce(changed), station.readings(2, ["21.5"]))[1]
+
+    assert outcome.status is Status.REFUSED
+    assert outcome.reason == (
+        f"'{RAW}' is left out: it is stored in '{{raw}}' and cannot change to 'Cel': "
+        "give the sensor another id"
+    )
+    assert [value for _, value, _ in take.rows(RAW)] == [2493.4]
+
+
+def test_a_pack_is_stored_without_the_series_that_are_left_out(take_on_sqlite, station):
+    take = take_on_sqlite
+    changed = station.inventory(
+        datastreams=[*station.inventory().datastreams, station.series(TREE, "Cel")]
+    )
+    payload = json.dumps(
+        [{"n": name, "t": NOW_MS / 1000, "v": 21.5} for name in (TEMPERATURE, TREE)]
+    ).encode()
+
+    outcomes = take(
+        station.announce(changed), station.message(topics.senml(station.gateway), payload)
+    )
+
+    assert outcomes[1].status is Status.STORED
+    assert take.entries()[1][1] == f"'{TREE}' is left out: it names no listed sensor: 'dune-1/tree'"
+    assert [value for _, value, _ in take.rows(TEMPERATURE)] == [21.5]
+
+
+def test_readings_of_before_an_exchange_are_checked_by_the_instrument_of_their_time(take, station):
+    """Together with later ones, and whether they come in bulk or alone."""
+    take(station.announce())
+    old = station.inventory().sensors[0]
+    new = msgspec.structs.replace(old, model="some probe", since=NOW_MS + 60_000)
+    take(station.announce(station.inventory(rev=2, sensors=[new])), now_ms=NOW_MS + 120_000)
+    both = {RAW: [Sample(NOW_MS, Decimal(0)), Sample(NOW_MS + 60_000, Decimal(0))]}
+
+    take(station.batch(1, encode(ClockSource.NTP, both)), now_ms=NOW_MS + 120_000)
+
+    assert [quality & FLAG_MASK for _, _, quality in take.rows(RAW)] == [Flag.FAIL, Flag.PASS]
+    assert [time for time, _, _ in take.rows(VWC)] == [NOW_MS]
 
 
 def test_an_inventory_that_comes_again_is_journalled_once(take_on_sqlite, station):

@@ -25,7 +25,7 @@ def test_what_a_gateway_sends_is_stored_and_confirmed(
     gateway.send(*(station.readings(seq, ["2493.4"], at_ms=seq * 60_000) for seq in range(1, 31)))
     wait_until(lambda: sorted(gateway.stored) == list(range(1, 31)))
 
-    assert count(engine, t.observation) == 60  # each with its soil water
+    assert count(engine, t.observation) == 90  # each with its soil water, twice
     health = service.health()
     assert (health.stored, health.refused, health.waiting) == (31, 0, 0)
     assert (health.connected, health.database_ok, health.last_error) == (True, True, "")
@@ -66,7 +66,7 @@ def test_the_live_page_hears_of_new_values_after_the_commit(
     gateway.send(station.announce(), station.readings(1, ["2000", "2001"]))
     wait_until(lambda: heard)
 
-    assert heard == [(2, 4)]
+    assert heard == [(3, 6)]
 
 
 def test_a_page_that_fails_does_not_stop_ingest(run_ingest, gateway, station, wait_until):
@@ -116,7 +116,7 @@ def test_nothing_is_confirmed_while_the_database_fails_and_all_of_it_after(
     assert error.startswith("database ")
     assert service.health().database_ok
     assert service.health().last_error == ""
-    assert count(engine, t.observation) == 8
+    assert count(engine, t.observation) == 12
 
 
 def test_a_message_is_not_acknowledged_before_it_is_committed(
@@ -191,7 +191,7 @@ def test_more_messages_than_can_wait_at_once_are_all_stored(
     )
     wait_until(lambda: len(set(gateway.stored)) == copies, timeout_s=60)
 
-    assert count(engine, t.observation) == 2 * copies
+    assert count(engine, t.observation) == 3 * copies
 
 
 def test_the_embedded_profile_needs_no_other_process(sqlite_engine, station, connect, wait_until):
@@ -209,7 +209,7 @@ def test_the_embedded_profile_needs_no_other_process(sqlite_engine, station, con
     gateway.send(*(station.readings(seq, ["2000"], at_ms=seq * 60_000) for seq in range(1, 51)))
     wait_until(lambda: sorted(set(gateway.stored)) == list(range(1, 51)))
 
-    assert count(sqlite_engine, t.observation) == 100
+    assert count(sqlite_engine, t.observation) == 150
     gateway.close()
     service.stop()
     broker.stop()

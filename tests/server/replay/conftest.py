@@ -34,9 +34,16 @@ class Station:
 
     _count: Iterator[int] = field(default_factory=itertools.count)
 
-    def announce(self, *, rev: int = 1, model: str = TEROS, names: tuple[str, ...] = ()) -> Message:
+    def announce(
+        self,
+        *,
+        rev: int = 1,
+        model: str = TEROS,
+        names: tuple[str, ...] = (),
+        units: Mapping[str, str] = {},
+    ) -> Message:
         """An inventory of one soil sensor with two series, or with other ones of its."""
-        units = {"vwc_raw": "{raw}", "soil_temperature": "Cel", "soil_ec": "uS/cm"}
+        units = {"vwc_raw": "{raw}", "soil_temperature": "Cel", "soil_ec": "uS/cm", **units}
         keys = names or ("vwc_raw", "soil_temperature")
         inventory = messages.Inventory(
             rev=rev,

@@ -50,7 +50,7 @@ def test_it_says_what_it_has_done(taken, replay):
     assert out.splitlines()[-5:-1] == [
         "recomputed: 2 of 2 batches",
         "Batches taken up: 3; newly stored: 0",
-        "Observations: 1 changed, 3 added, 0 removed",
+        "Observations: 1 changed, 6 added, 0 removed",
         "Still not stored: 1",
     ]
     assert out.splitlines()[-1].startswith("  1 x not zlib data")
@@ -71,7 +71,7 @@ def test_a_dry_run_says_that_it_wrote_nothing(taken, replay):
 
     assert code == 0
     assert "Dry run: nothing was written; this is what would change." in out
-    assert "Observations: 1 changed, 3 added, 0 removed" in out
+    assert "Observations: 1 changed, 6 added, 0 removed" in out
     assert taken.values("vwc") == {}
 
 

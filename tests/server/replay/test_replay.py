@@ -8,18 +8,20 @@ import msgspec
 import pytest
 from sqlalchemy import delete, update
 
+from server.catalog import datastreams
 from server.db import tables as t
 from server.db.engine import writing
 from server.hypertable import horizon
 from server.replay.decoding import make
 from server.replay.selection import Span, windows
-from wire import topics
+from wire import properties, topics
 from wire.batch import MAX_COMPRESSED_BYTES, Sample, encode
 from wire.catalogue import Sentinel
 from wire.derive import transforms
 from wire.messages import ClockSource
 
 MINUTE_MS = 60_000
+NOW_MS = 1_767_225_600_000  # 2026-01-01T00:00Z, when the programs take all in
 GATEWAY = "kubuqi-dune"
 AT = (0, 6_000, 30_000, 60_000)
 
@@ -53,7 +55,8 @@ def test_a_new_catalogue_entry_brings_what_can_be_derived(server, station, chang
     tally = server.replay()
 
     assert server.values("vwc") == {0: pytest.approx(0.27158986), 1: None, 2: None}
-    assert (tally.added, tally.changed, tally.removed) == (3, 1, 0)  # 0 is out of the span
+    # Water, and relative water; 0 is out of the span.
+    assert (tally.added, tally.changed, tally.removed) == (6, 1, 0)
     assert server.latest()["vwc"][:2] == (2, None)
 
 
@@ -71,7 +74,7 @@ def test_a_corrected_calibration_replaces_what_was_derived(server, station, chan
     assert server.values("vwc") == {0: 5000.0, 1: 5002.0}
     assert server.values("vwc_raw") == {0: 2500.0, 1: 2501.0}
     assert server.latest()["vwc"][:2] == (1, 5002.0)
-    assert (tally.added, tally.changed, tally.removed) == (0, 2, 0)
+    assert (tally.added, tally.changed, tally.removed) == (0, 4, 0)  # relative water too
 
 
 def test_a_sentinel_known_now_becomes_missing_with_its_reason(server, station, changed):
@@ -87,7 +90,7 @@ def test_a_sentinel_known_now_becomes_missing_with_its_reason(server, station, c
     assert found["vwc_raw", 1] == [None, 9, "probe unplugged"]
     assert found["vwc", 1] == [None, 9, "source missing"]
     assert server.latest()["vwc_raw"][1:4] == (None, 9, "probe unplugged")
-    assert (tally.added, tally.changed, tally.removed) == (0, 2, 0)
+    assert (tally.added, tally.changed, tally.removed) == (0, 3, 0)
 
 
 def test_what_is_no_longer_derived_is_taken_out(server, station, changed):
@@ -102,24 +105,29 @@ def test_what_is_no_longer_derived_is_taken_out(server, station, changed):
     assert server.values("vwc") == {}
     assert server.values("vwc_raw") == {0: 2500.0, 1: None, 5: 2500.0}
     assert set(server.latest()) == {"vwc_raw"}
-    assert (tally.added, tally.changed, tally.removed) == (0, 0, 2)
+    assert (tally.added, tally.changed, tally.removed) == (0, 0, 4)
     assert not any(reason == "source missing" for *_, reason in server.observations())
 
 
-def test_a_batch_is_checked_by_the_instrument_that_stood_there_when_it_came(server, station):
-    """Not by that of today: another model has taken the place since."""
+def test_a_reading_is_checked_by_the_instrument_that_stood_there_at_its_time(server, station):
+    """Not by that of today, nor by that of when it came: another model has taken the place."""
+    now = NOW_MS // MINUTE_MS
     server.take(
         station.announce(),
         station.batch(1, {"vwc_raw": ["0"]}),
         station.announce(rev=2, model="some probe"),
         station.batch(2, {"vwc_raw": ["0"]}, at=1),
+        station.batch(3, {"vwc_raw": ["0"]}, at=now),
     )
     before = server.everything()
 
     server.replay()
 
     assert server.everything() == before
-    assert [quality & 15 for name, _, _, quality, _ in server.observations()][-2:] == [4, 1]
+    flags = {
+        at: quality & 15 for key, at, _, quality, _ in server.observations() if key == "vwc_raw"
+    }
+    assert flags == {0: 4, 1: 4, now: 1}
 
 
 def test_only_what_was_measured_in_the_span_is_recomputed(server, station, changed):
@@ -133,7 +141,7 @@ def test_only_what_was_measured_in_the_span_is_recomputed(server, station, chang
     tally = server.replay(Span(2 * MINUTE_MS, 6 * MINUTE_MS))
 
     assert set(server.values("vwc")) == {2, 3, 4, 5}
-    assert (tally.entries, tally.added) == (2, 4)
+    assert (tally.entries, tally.added) == (2, 8)
 
 
 def test_a_dry_run_counts_and_writes_nothing(server, station, changed):
@@ -148,9 +156,43 @@ def test_a_dry_run_counts_and_writes_nothing(server, station, changed):
     tally = server.replay(dry_run=True)
 
     assert server.everything() == before
-    assert (tally.added, tally.changed, tally.stored) == (2, 1, 0)
+    assert (tally.added, tally.changed, tally.stored) == (4, 1, 0)
     again = server.replay()
-    assert (again.added, again.changed, again.stored) == (2, 1, 0)
+    assert (again.added, again.changed, again.stored) == (4, 1, 0)
+
+
+def test_a_series_that_was_left_out_comes_in_once_it_can_be_stored(server, station, monkeypatch):
+    """By a later version of the program: its readings are in the journal."""
+    server.take(
+        station.announce(),
+        station.batch(1, {"soil_temperature": ["20"]}),
+        station.announce(rev=2, units={"soil_temperature": "K"}),
+        station.batch(2, {"vwc_raw": ["2500"], "soil_temperature": ["293.15"]}, at=5),
+    )
+    left_out = server.values("soil_temperature")
+    monkeypatch.setattr(datastreams, "_conflict", lambda _old, _series: None)
+
+    server.replay()
+
+    assert (left_out, server.values("soil_temperature")) == ({0: 20.0}, {0: 20.0, 5: 293.15})
+
+
+def test_a_property_that_a_later_program_knows_is_derived_and_checked_by_a_replay(
+    server, station, monkeypatch, changed
+):
+    with monkeypatch.context() as older:
+        older.delitem(properties.PROPERTIES, "vwc_raw")
+        stream = station.announce(), station.batch(1, {"vwc_raw": ["2500", "0"]})
+        server.take(*stream, catalogue=changed(None))
+    stored = server.values("vwc_raw"), server.values("vwc")
+
+    server.replay()
+
+    assert stored == ({0: 2500.0, 1: 0.0}, {})
+    assert {key: at for key, at, _, quality, _ in server.observations() if quality & 15 == 4} == {
+        "vwc_raw": 1
+    }
+    assert list(server.values("vwc")) == [0, 1]
 
 
 # ---------------------------------------------------------------- what was refused
@@ -182,7 +224,7 @@ def test_a_batch_refused_by_an_older_program_is_stored(server, station, monkeypa
     assert server.ledger() == [("a1b2c3d4", 1, 2, "stored")]
     assert server.journal()[-1] == (2, "stored", "", 1, MINUTE_MS, MINUTE_MS)
     assert server.values("vwc_raw") == {0: 2500.0, 1: 2600.0}
-    assert (tally.entries, tally.stored, tally.added, tally.refused) == (1, 1, 2, {})
+    assert (tally.entries, tally.stored, tally.added, tally.refused) == (1, 1, 3, {})
 
 
 def test_another_batch_of_a_stored_number_stays_refused(server, station):
@@ -306,7 +348,7 @@ def test_only_what_was_derived_from_a_batch_that_is_there_is_taken_out(server, s
     tally = server.replay(catalogue=changed({"derived": []}))
 
     assert set(server.values("vwc")) == {1}
-    assert tally.removed == 2
+    assert tally.removed == 4
 
 
 def test_a_batch_that_came_first_counts_though_it_is_stored_last(server, station):

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select, text
+from alembic import command
+from sqlalchemy import func, select
 from sqlalchemy.event import listen
 
+from server.db import migrate
 from server.db.engine import open_engine, writing
 from server.db.migrate import upgrade
-from server.db.tables import rollup_mark
+from server.db.tables import observation, rollup_mark
 from server.rollup.marks import Level, mark, read_marked
 from server.store.engines import store_for
 from server.store.port import Columns
@@ -111,16 +113,14 @@ def test_marks_are_read_by_level_series_and_start(engine):
 
 def test_what_was_stored_before_there_were_rollups_is_marked(database_url):
     engine = open_engine(database_url)
-    upgrade(engine)
+    many = [(one, START) for one in (50_001, 100_001)]
     with writing(engine) as connection:
-        many = [(one, START) for one in (50_001, 100_001)]
-        given = columns((1, START), (1, START + 1), (2, START + HOUR - 1), (1, START + HOUR), *many)
-        store_for(engine).append(connection, given)
-        connection.execute(text("ALTER TABLE site DROP COLUMN time_zone"))
-        connection.execute(text("ALTER TABLE gateway DROP COLUMN installation"))
-        for name in ("rollup_hour", "rollup_day", "rollup_mark", "retention_horizon"):
-            connection.execute(text(f"DROP TABLE {name}"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        keys = [(1, START), (1, START + 1), (2, START + HOUR - 1), (1, START + HOUR), *many]
+        rows = [{"datastream_id": one, "time": at, "value": 1.0, "quality": 1} for one, at in keys]
+        connection.execute(observation.insert(), rows)
 
     done = []
     listen(engine, "before_cursor_execute", lambda *given: done.append(given[2].split()[:3]))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from server.db import tables as t
 from server.db.engine import writing
@@ -139,6 +139,23 @@ def test_a_commit_changes_a_value_without_a_reload(open_page, site):
     for time in ("#overview time", "#sentence-1 time", f"#reading-{site.ids[VWC]} time"):
         expect(page.locator(time)).to_have_text("just now")
     assert page.evaluate("window.before") is True
+
+
+def test_a_share_that_falls_is_shown_without_a_newer_value(open_page, site):
+    page = open_page()
+    expect(tile(page, site, VWC).locator(".there")).to_be_hidden()
+    with writing(site.engine) as connection:
+        for at in (2, 30):
+            row = {"datastream_id": site.ids[VWC], "start": NOW - at * HOUR, "n": 180, "n_good": 1}
+            connection.execute(insert(t.rollup_hour).values(row))
+
+    site.now = NOW + 5 * 60_000  # what was read before is too old
+    commit(site, "dune-1/mast/rain", 3.4, site.now, quality=4)  # another state: the page is read
+
+    expect(tile(page, site, VWC).locator(".there")).to_have_text(
+        "2\N{NO-BREAK SPACE}% of 24\N{NO-BREAK SPACE}h here"
+    )
+    expect(tile(page, site, VWC).locator(".number")).to_have_text("13.8")
 
 
 def test_an_older_value_that_arrives_late_changes_nothing(open_page, site):

@@ -13,6 +13,8 @@ from wire.properties import PROPERTIES
     [
         ("vwc", "m3/m3", 0.1384, "13.8 % vol"),
         ("vwc", "%", 13.84, "13.8 % vol"),
+        ("relative_extractable_water", "1", 0.374, "37.4 %"),
+        ("relative_extractable_water", "1", -0.071, f"{MINUS}7.1 %"),
         ("air_temperature", "Cel", 16.14, "16.1 °C"),
         ("air_temperature", "Cel", -3.46, f"{MINUS}3.5 °C"),
         ("air_temperature", "Cel", -0.04, "0.0 °C"),

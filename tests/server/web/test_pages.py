@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, update
+from sqlalchemy.dialects import sqlite
 
 from server.db import tables as t
 from server.db.engine import writing
@@ -96,6 +97,40 @@ def test_a_silent_station_is_named_first(site):
 
     assert "2 stations; silent: Dune 1, straw checkerboard; newest reading just now." in text
     assert "Silent; last seen 3 h ago." in text
+
+
+def test_how_much_of_the_last_day_is_here_is_told_of_stations_and_of_what_lacks(site):
+    site.now = NOW + 5 * 60_000
+    whole, half = site.ids["plain-1/soil-20cm/soil_ec"], site.ids["plain-1/soil-20cm/vwc"]
+    counts = [(whole, 360, 24), (half, 360, 12), (half, 0, 24)]
+    with writing(site.engine) as connection:
+        for id_, n, hours in counts:
+            for at in range(1, hours + 1):
+                row = {"datastream_id": id_, "start": NOW - at * HOUR, "n": n, "n_good": n}
+                connection.execute(
+                    sqlite.insert(t.rollup_hour).values(row).on_conflict_do_nothing()
+                )
+            first = {"datastream_id": id_, "start": NOW - 30 * HOUR, "n": 1, "n_good": 1}
+            connection.execute(sqlite.insert(t.rollup_hour).values(first).on_conflict_do_nothing())
+
+    page = site.client.get("/").text
+
+    assert "75\N{NO-BREAK SPACE}% of the readings of the last 24 hours are here." in page
+    told = re.findall(r'<span class="there">([^<]+)</span>', page)
+    assert told == ["50\N{NO-BREAK SPACE}% of 24\N{NO-BREAK SPACE}h here"]
+
+
+def test_what_of_an_inventory_cannot_be_used_is_told(site):
+    remarks = [{"about": f"dune-1/s{n}", "kind": "not_read", "reason": "<no>"} for n in range(7)]
+    with writing(site.engine) as connection:
+        rule = t.gateway.c.id == "kubuqi-dune"
+        connection.execute(update(t.gateway).where(rule).values(remarks=remarks))
+
+    page = site.client.get("/").text
+
+    assert "kubuqi-dune does not read dune-1/s4: &lt;no&gt;." in page
+    assert "dune-1/s5" not in page
+    assert '<a href="/api/v1/gateways">2 more</a>' in page
 
 
 def test_raw_series_are_folded_away(site):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from server.api.schemas import Gateway
+from server.api.schemas import Gateway, Remark
+from server.completeness.shares import Share, Window
 from server.web import sentences
 from server.web.board import Board, Instrument, Reading, SiteBoard, State, Station
 from server.web.display import display_for
@@ -64,3 +65,48 @@ def test_a_gateway_that_rests_says_why_and_until_when():
     said = sentences.gateway(Gateway.model_validate(row | rest), until - 60_000)
 
     assert said == "Gateway g1 rests until 07:00 UTC (outside the hours for sending)"
+
+
+DAY = Window(0, 24 * 3_600_000)
+
+
+@pytest.mark.parametrize(
+    ("share", "sentence", "brief"),
+    [
+        (
+            Share(144, 144, DAY),
+            "All readings of the last 24 hours are here",
+            "100\N{NO-BREAK SPACE}% of 24\N{NO-BREAK SPACE}h here",
+        ),
+        (
+            Share(143, 144, DAY),
+            "99\N{NO-BREAK SPACE}% of the readings of the last 24 hours are here",
+            "99\N{NO-BREAK SPACE}% of 24\N{NO-BREAK SPACE}h here",
+        ),
+        (
+            Share(1, 144, DAY),
+            "Less than 1\N{NO-BREAK SPACE}% of the readings of the last 24 hours are here",
+            "Less than 1\N{NO-BREAK SPACE}% of 24\N{NO-BREAK SPACE}h here",
+        ),
+        (
+            Share(0, 6, Window(0, 3_600_000)),
+            "No reading of the last 1 hour is here",
+            "0\N{NO-BREAK SPACE}% of 1\N{NO-BREAK SPACE}h here",
+        ),
+    ],
+)
+def test_how_much_is_here_is_told_in_words(share, sentence, brief):
+    assert (sentences.there(share), sentences.there_briefly(share)) == (sentence, brief)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("not_read", "g1 does not read a/b: so it is"),
+        ("left_out", "Readings of a/b are kept in the journal, but not shown: so it is"),
+        ("unknown", "a/b is stored as it comes: so it is"),
+        ("noted", "a/b: so it is"),
+    ],
+)
+def test_what_cannot_be_as_it_is_told_is_said(kind, sentence):
+    assert sentences.remark(Remark(about="a/b", kind=kind, reason="so it is"), "g1") == sentence

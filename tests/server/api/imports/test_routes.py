@@ -55,12 +55,12 @@ def test_a_file_is_stored_and_what_became_of_it_is_told(post, site):
         "waiting": 0,
         "released": 0,
         "missing": 0,
-        "observations": 6,
+        "observations": 9,
         "inventory": "applied",
         "reasons": [],
         "damage": [],
     }
-    assert count(site, observation) == 6
+    assert count(site, observation) == 9
 
 
 def test_the_same_file_again_does_no_harm(post, site):
@@ -68,7 +68,7 @@ def test_the_same_file_again_does_no_harm(post, site):
     post(raw)
 
     assert post(raw).json()["already_stored"] == 3
-    assert count(site, observation) == 6
+    assert count(site, observation) == 9
 
 
 def test_a_large_body_comes_in_pieces_and_is_not_held_in_memory(post, monkeypatch):

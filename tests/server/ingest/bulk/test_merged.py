@@ -13,7 +13,8 @@ from server.ingest.bulk.merged import Decoded, judge_all
 from server.ingest.bulk.names import Directory
 from server.quality.sentinels import NoValue
 from wire.batch import Sample, decode, encode
-from wire.derive.transforms import teros12_mineral
+from wire.derive.formula import read
+from wire.derive.transforms import Transform, teros12_mineral
 from wire.messages import ClockSource
 from wire.quality import Flag
 
@@ -35,17 +36,32 @@ def sonic(first, second):
     return first * second
 
 
+def in_soil(field_capacity, wilting_point):
+    """Of one kind, with parameters of its own."""
+    given = f"field_capacity={field_capacity}, wilting_point={wilting_point}"
+    return read(f"teros12-mineral/1 | relative-water/1(; {given})").bound()
+
+
 REFS = {
-    NAMES[0]: SeriesRef(1, False, (0.0, 5000.0), (DerivedRef(11, teros12_mineral),)),
+    NAMES[0]: SeriesRef(
+        1,
+        False,
+        (0.0, 5000.0),
+        (DerivedRef(11, Transform(teros12_mineral)), DerivedRef(15, in_soil(0.12, 0.05))),
+    ),
     NAMES[1]: SeriesRef(
         2,
         False,
         None,
-        (DerivedRef(12, minus, (3, 1)), DerivedRef(14, sonic, (99,))),
+        (DerivedRef(12, Transform(minus), (3, 1)), DerivedRef(14, Transform(sonic), (99,))),
         (NoValue(-9999.0, "no answer"), NoValue(65535.0, "unplugged")),
     ),
     NAMES[2]: SeriesRef(
-        3, False, (-40.0, 60.0), (DerivedRef(13, root),), (NoValue(-9999.0, "broken"),)
+        3,
+        False,
+        (-40.0, 60.0),
+        (DerivedRef(13, Transform(root)), DerivedRef(16, in_soil(0.3, 0.1))),
+        (NoValue(-9999.0, "broken"),),
     ),
 }
 
@@ -114,5 +130,5 @@ def test_each_row_knows_when_its_batch_came():
 
     merged = judge_all([first, second])
 
-    assert merged.columns.datastream_id.tolist() == [1, 2, 11, 12, 14]
-    assert ((merged.received_at - NOW_MS) // 60_000).tolist() == [1, 2, 1, 2, 2]
+    assert merged.columns.datastream_id.tolist() == [1, 2, 11, 15, 12, 14]
+    assert ((merged.received_at - NOW_MS) // 60_000).tolist() == [1, 2, 1, 1, 2, 2]

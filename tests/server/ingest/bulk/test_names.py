@@ -129,7 +129,7 @@ def test_after_a_start_first_batches_are_bundled(engine, stations, wait_until, m
 def test_an_inventory_that_comes_between_meeting_and_storing_is_noticed(engine, take, stations):
     """Another program took it: the instrument is another one, which measures to 80 degrees."""
     pipeline = Pipeline(store_for(engine), bundled())
-    batches = first_batches(stations[:2], values=("70",), name=TEMPERATURE)
+    batches = first_batches(stations[:2], values=("70",), name=TEMPERATURE, at_ms=NOW_MS)
     Strangers(engine, pipeline.names).meet(batches)
     group = group_of(batches, pipeline.names)
     one = stations[0]

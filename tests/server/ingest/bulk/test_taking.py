@@ -3,6 +3,7 @@
 import structlog
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from sqlalchemy import delete, event, select
 
 from server.db import tables as t
@@ -13,7 +14,7 @@ from server.ingest.bulk.group import Gathering, group_of
 from server.ingest.events import Message, Status, Turn, WaitingBatch
 from wire import messages as wire_messages
 from wire import topics
-from wire.quality import Flag
+from wire.quality import FLAG_MASK, Flag
 
 NOW_MS = 1_767_225_600_000
 GATEWAY = "kubuqi-dune"
@@ -220,7 +221,7 @@ def test_names_that_changed_since_a_bundle_was_prepared_are_looked_up_again(take
     """An inventory came in between, by us or another program: its instrument measures otherwise."""
     take(station.announce(), station.readings(9, ["1"]))
     stream = [
-        station.readings(seq, ["70"], name=TEMPERATURE, at_ms=NOW_MS - 1000 * seq) for seq in (1, 2)
+        station.readings(seq, ["70"], name=TEMPERATURE, at_ms=NOW_MS + 1000 * seq) for seq in (1, 2)
     ]
     group = group_of(stream, take.pipeline.names)
     model = wire_messages.SensorInfo(
@@ -233,6 +234,26 @@ def test_names_that_changed_since_a_bundle_was_prepared_are_looked_up_again(take
     assert [flag for _, _, flag in take.rows(TEMPERATURE)] == [
         Flag.PASS
     ] * 2  # a TEROS 12 ends at 60
+
+
+def test_readings_of_before_an_exchange_go_by_themselves_and_later_ones_together(take, station):
+    """Each is checked by the instrument of its time."""
+    take(station.announce())
+    probe = structs.replace(station.inventory().sensors[0], model="some probe")
+    take(station.announce(station.inventory(rev=2, sensors=[probe])))
+    take(station.readings(9, ["0"], at_ms=NOW_MS + 120_000))
+    stream = [
+        station.readings(seq, ["0"], at_ms=NOW_MS + offset)
+        for seq, offset in enumerate((0, 60_000, -60_000, -1), start=1)
+    ]
+    group = group_of(stream, take.pipeline.names)
+
+    assert [one.id.seq for one in group.ready.prepared] == [1, 2]
+    assert [one.status for one in taken(take, group)] == ["stored"] * 4
+    assert [(time - NOW_MS, flag & FLAG_MASK) for time, _, flag in take.rows(RAW)] == [
+        (-60_000, Flag.FAIL), (-1, Flag.FAIL), (0, Flag.PASS), (60_000, Flag.PASS),
+        (120_000, Flag.PASS),
+    ]  # fmt: skip
 
 
 def test_a_bundle_is_in_order_of_series_and_time(take_on_sqlite, station):
@@ -250,6 +271,6 @@ def test_a_bundle_is_in_order_of_series_and_time(take_on_sqlite, station):
     measured = found.datastream_id == found.datastream_id.min()
 
     assert keys == sorted(keys)
-    assert len(set(found.datastream_id.tolist())) == 2  # measured and derived
+    assert len(set(found.datastream_id.tolist())) == 3  # measured, and two derived
     assert found.value[measured][:4].tolist() == [3.0, 1.0, 4.0, 2.0]
     assert found.reasons[4] == "timeout"

@@ -1,0 +1,1 @@
+"""What soils are known, over HTTP."""

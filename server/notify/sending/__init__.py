@@ -1,0 +1,1 @@
+"""Sending what is due: claimed, sent outside of any transaction, marked."""

@@ -1,0 +1,1 @@
+"""What is done for watches in the background: late data, hours, silence, gateways, reminders."""

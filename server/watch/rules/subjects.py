@@ -1,0 +1,140 @@
+"""What rules may be about at a gateway: itself, its things, and what is measured there."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from server.alerts.rules import Scope
+from server.db.tables import datastream, deployment, observed_property, site, thing
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is: at a gateway, and at a thing of it unless it is the gateway itself."""
+
+    gateway_id: str
+    thing_id: int | None = None
+    thing: str = ""
+    site_id: int | None = None
+    site: str = ""
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A series: what, by which sensor, how deep (m below the surface), in which unit, how often."""
+
+    datastream_id: int
+    name: str
+    place: Place
+    sensor: str
+    property: str
+    unit: str
+    interval_s: float
+    depth_m: float | None
+    is_derived: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """A gateway with what is there."""
+
+    gateway: Place
+    things: Sequence[Place]
+    series: Sequence[Measured]
+
+    def chosen(self, scope: Scope, properties: Sequence[str]) -> list[Measured]:
+        """Give the series in a scope: of the first property that a thing has; of none, measured."""
+        found: list[Measured] = []
+        for place in self.things:
+            own = [one for one in self.series if one.place is place and covers(scope, one)]
+            found += _of_first(own, properties)
+        return found
+
+    def places(self, scope: Scope) -> list[Place]:
+        """Give the things in a scope."""
+        return [one for one in self.things if _is_at(scope, one)]
+
+    def covers_gateway(self, scope: Scope) -> bool:
+        """Tell whether a scope takes the gateway in: by its name, or because of a thing there."""
+        if scope.site is None and scope.thing is None:
+            return scope.gateway in (None, self.gateway.gateway_id)
+        return bool(self.places(scope))
+
+
+def covers(scope: Scope, one: Measured) -> bool:
+    """Tell whether a series is in a scope, whatever it measures."""
+    if not _is_at(scope, one.place) or scope.sensor not in (None, one.sensor):
+        return False
+    if scope.depth_m is None:
+        return True
+    if one.depth_m is None:
+        return False
+    return float(scope.depth_m[0]) <= one.depth_m <= float(scope.depth_m[1])
+
+
+def read_subjects(connection: Connection, gateway_id: str) -> Subjects:
+    """Read what there is at a gateway."""
+    rows = connection.execute(
+        select(thing.c.id, thing.c.key, site.c.id, site.c.key, site.c.time_zone)
+        .join(site, site.c.id == thing.c.site_id)
+        .where(thing.c.gateway_id == gateway_id)
+        .order_by(thing.c.id)
+    )
+    things = {row[0]: Place(gateway_id, *row) for row in rows}
+    return Subjects(Place(gateway_id), list(things.values()), _read_series(connection, things))
+
+
+def read_others(connection: Connection, scope: Scope) -> list[Measured]:
+    """Read the series at the things that a scope names, whichever gateways they are at."""
+    gateways = connection.execute(
+        select(thing.c.gateway_id).where(thing.c.key == scope.thing).distinct()
+    ).scalars()
+    found = [one for id_ in sorted(gateways) for one in read_subjects(connection, id_).series]
+    return [one for one in found if covers(scope, one)]
+
+
+def _is_at(scope: Scope, place: Place) -> bool:
+    return (
+        scope.gateway in (None, place.gateway_id)
+        and scope.site in (None, place.site)
+        and scope.thing in (None, place.thing)
+    )
+
+
+def _of_first(series: Sequence[Measured], properties: Sequence[str]) -> list[Measured]:
+    if not properties:
+        return [one for one in series if not one.is_derived]
+    there = {one.property for one in series}
+    first = next((one for one in properties if one in there), None)
+    return [one for one in series if one.property == first]
+
+
+def _read_series(connection: Connection, things: dict[int, Place]) -> list[Measured]:
+    newest = (
+        select(func.max(deployment.c.id))
+        .where(
+            deployment.c.thing_id == datastream.c.thing_id,
+            deployment.c.key == datastream.c.sensor_key,
+        )
+        .scalar_subquery()
+        .correlate(datastream)
+    )
+    gateways: Iterable[str] = {one.gateway_id for one in things.values()}
+    rows = connection.execute(
+        select(
+            *(datastream.c.id, datastream.c.name, datastream.c.thing_id, datastream.c.sensor_key),
+            *(observed_property.c.key, datastream.c.unit, datastream.c.interval_s),
+            *(deployment.c.depth_m, datastream.c.source_id.is_not(None)),
+        )
+        .join(observed_property, observed_property.c.id == datastream.c.observed_property_id)
+        .outerjoin(deployment, deployment.c.id == newest)
+        .where(datastream.c.gateway_id.in_(gateways))
+        .order_by(datastream.c.id)
+    )
+    return [
+        Measured(id_, name, things[thing_id], *what)
+        for id_, name, thing_id, *what in rows
+        if thing_id in things
+    ]
