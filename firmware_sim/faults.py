@@ -21,6 +21,7 @@ class FaultKind(StrEnum):
 
     ABSENT = "absent"  # it hears nothing and says nothing
     SWAPPED = "swapped"  # another `model` answers at its address
+    DOUBLED = "doubled"  # another of its kind (or `model`) answers at its address as well
     LATE = "late"  # it answers `by_s` late
     DEAF_WHEN_IDLE = "deaf_when_idle"  # the first command after a pause goes unheard
     WRONG_ADDRESS = "wrong_address"  # it answers with another address than its own
@@ -38,7 +39,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """One fault. It begins `after_s` after the simulation and lasts `for_s`, or to the end.
 
     `share` is how probably it strikes each time. `model` and `serial` are those of the instrument
-    that is there instead of a swapped one.
+    that is there instead of a swapped one, or beside a doubled one.
     """
 
     kind: FaultKind
@@ -80,6 +81,14 @@ class Ailments:
 
     def _hits(self, share: float) -> bool:
         return share >= 1.0 or self._dice is None or self._dice.roll() < share
+
+
+def companion(fault: Fault) -> list[Fault]:
+    """Give the faults of what is there beside a doubled instrument: absent before and after."""
+    before = [Fault(kind=FaultKind.ABSENT, for_s=fault.after_s)] if fault.after_s else []
+    if fault.for_s is None:
+        return before
+    return [*before, Fault(kind=FaultKind.ABSENT, after_s=fault.until_s)]
 
 
 def replacement(fault: Fault) -> list[Fault]:

@@ -3,6 +3,7 @@
 Each fault has a probability per message; without any the line is left out altogether.
 """
 
+import re
 from itertools import zip_longest
 from typing import Annotated
 
@@ -37,6 +38,32 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return any((self.drop, self.corrupt, self.echo, self.split, self.delay)) or any(
             (self.garbage, self.trail, self.truncate, self.collide, self.silence)
         )
+
+
+_LINE_END = b"\r\n"
+# A talker's line ends with its checksum as two digits: NMEA 0183 sets it off by `*`, Gill by ETX.
+_SEALED = re.compile(rb"(.*[*\x03])([0-9A-Fa-f]{2})", re.DOTALL)
+
+
+def _as_heard(send: Send, data: bytes) -> Send:
+    """Spoil a message. It still says what it said only where a listener could rightly read it.
+
+    That is a talker's line of which nothing but the LF is spoilt, for its CR ends it; or the case
+    of a letter of its checksum. An answer that was asked for is asked for again.
+    """
+    is_readable = send.answer is not None and send.answer.kind == "line"
+    if is_readable and _line_of(data) == _line_of(send.data) is not None:
+        return send._replace(data=data)
+    return Send(send.delay_s, data)
+
+
+def _line_of(data: bytes) -> bytes | None:
+    """Give what a listener has of a message at its first CR; None where that never came."""
+    line, end, _ = data.partition(_LINE_END[:1])
+    if not end:
+        return None
+    sealed = _SEALED.fullmatch(line)
+    return line if sealed is None else sealed[1] + sealed[2].upper()
 
 
 class FaultyLine:
@@ -86,9 +113,9 @@ class FaultyLine:
         if now < self._dead_until or self._strikes(faults.drop):
             return []
         if self._strikes(faults.corrupt):
-            send = Send(send.delay_s, self._turn_a_bit(send.data))  # no answer that could be read
+            send = _as_heard(send, self._turn_a_bit(send.data))
         if self._strikes(faults.truncate):
-            send = Send(send.delay_s, send.data[: self._dice.below(max(1, len(send.data)))])
+            send = _as_heard(send, self._broken_off(send.data))
         if self._strikes(faults.delay):
             send = send._replace(delay_s=send.delay_s + faults.delay_s)
         if self._strikes(faults.garbage):
@@ -106,6 +133,13 @@ class FaultyLine:
         spoiled = bytearray(data)
         spoiled[self._dice.below(len(data))] ^= 1 << self._dice.below(7)
         return bytes(spoiled)
+
+    def _broken_off(self, data: bytes) -> bytes:
+        """Break off anywhere but right before CR LF: a stray byte might make a whole line of it."""
+        length = self._dice.below(max(1, len(data)))
+        if data.endswith(_LINE_END) and length == len(data) - len(_LINE_END):
+            length -= 1
+        return data[:length]
 
     def _halves(self, send: Send) -> list[Send]:
         middle = len(send.data) // 2

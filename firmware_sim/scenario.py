@@ -12,7 +12,7 @@ from msgspec import structs
 
 from firmware_sim.devices import assemble, playable
 from firmware_sim.devices.base import Bus, Line, Setup
-from firmware_sim.faults import Ailments, Fault, FaultKind, replacement
+from firmware_sim.faults import Ailments, Fault, FaultKind, companion, replacement
 from firmware_sim.host import PortPlan
 from firmware_sim.line import Faults, FaultyLine
 from firmware_sim.physics.chance import Dice
@@ -154,7 +154,7 @@ def _surroundings(scenario: Scenario, folder: Path) -> Surroundings:
 def _setups(
     device: DeviceSection, surroundings: Surroundings, seed: int, began_s: float | None
 ) -> list[Setup]:
-    """Set up a device, and those that stand in for it while it is swapped."""
+    """Set up a device, and those that stand in for it or beside it while they do."""
     own = Setup(
         name=device.id,
         model=bundled()[device.model],
@@ -170,12 +170,14 @@ def _setups(
     for number, fault in enumerate(device.fault):
         if fault.kind is FaultKind.SWAPPED:
             faults.append(structs.replace(fault, kind=FaultKind.ABSENT, share=1.0))
+        if fault.kind in (FaultKind.SWAPPED, FaultKind.DOUBLED):
+            is_swapped = fault.kind is FaultKind.SWAPPED
             other = replace(
                 own,
-                name=f"{device.id} (swapped {number})",
-                model=bundled()[fault.model],
+                name=f"{device.id} ({fault.kind} {number})",
+                model=bundled()[fault.model or device.model],
                 serial=fault.serial,
-                faults=Ailments(replacement(fault), began_s),
+                faults=Ailments(replacement(fault) if is_swapped else companion(fault), began_s),
             )
             others.append(other)
     dice = Dice(seed, f"faults {device.id}")
@@ -228,12 +230,11 @@ def _check_device(bus: BusSection, device: DeviceSection, source: str) -> None:
     if fault:
         raise ConfigError(source, f"{where}: {fault}")
     for one in device.fault:
-        if one.kind is FaultKind.SWAPPED:
+        if one.kind is FaultKind.SWAPPED or (one.kind is FaultKind.DOUBLED and one.model):
             other = playable().get(one.model)
             if other is None or other.protocol is not bus.protocol:
-                raise ConfigError(
-                    source, f"{where}: cannot be swapped for '{one.model}' on this bus"
-                )
+                done = "swapped for" if one.kind is FaultKind.SWAPPED else "doubled by"
+                raise ConfigError(source, f"{where}: cannot be {done} '{one.model}' on this bus")
 
 
 def _address_fault(protocol: Protocol, address: str) -> str | None:

@@ -85,16 +85,18 @@ class App:
         password: str | None,
         faults: Sequence[Fault] = (),
         source: str = "gateway.toml",
+        absent_ports: AbsentPorts = "retry",
     ) -> None:
         """Take the data folder and open the outbox; raises StoreError. No port is touched yet.
 
         `faults` say what of the settings cannot be used, and `source` names their file, for the
-        technician's page and the server.
+        technician's page and the server. `absent_ports` is what it is built again with.
         """
         data_dir = Path(config.gateway.data_dir)
         self._config = config
         self._faults = faults
         self._source = Path(source)
+        self._absent_ports = absent_ports
         self._steps: list[Step] = []
         self.restart_wanted = Event()
         self._page: PageOpener | None = None
@@ -154,7 +156,7 @@ class App:
             buses=buses,
             scanning=scanning,
             settings=self._source,
-            restart=self.restart_wanted.set,
+            restart=self._restart,
             refused=[str(one) for one in self._faults],
         )
         self._scanning, desk = scanning, Desk(parts)
@@ -185,9 +187,14 @@ class App:
         _log.info(STARTED, gateway=self._config.gateway.id, buses=len(self._buses))
 
     def stop(self) -> None:
-        """Stop all, last started first, in 3 s at most."""
+        """Stop all, last started first, in 6 s at most, whatever hangs."""
         while self._steps:
             _bounded(self._steps.pop())
+
+    def _restart(self, config: Config) -> None:
+        """Have it built again from settings, where that would be refused by nothing."""
+        check(config, str(self._source), self._absent_ports)
+        self.restart_wanted.set()
 
     def _stop_buses(self) -> None:
         threads = [Thread(target=bus.stop, daemon=True) for bus in self._buses]
@@ -282,6 +289,12 @@ def build(
     Raises ConfigError, BusError for a serial port that is not there (unless told to "retry" until
     it is), and StoreError. `source` is the file that the configuration came from.
     """
+    check(config, source, absent_ports)
+    return App(config, os.environ.get(PASSWORD_VARIABLE), faults, source, absent_ports)
+
+
+def check(config: Config, source: str, absent_ports: AbsentPorts) -> None:
+    """Raise ConfigError or BusError for what a person can mend before anything is built."""
     ca_file = config.uplink.ca_file
     if config.uplink.tls and ca_file and not Path(ca_file).is_file():
         raise ConfigError(
@@ -293,7 +306,6 @@ def build(
     if absent_ports == "exit":
         check_ports(config.bus, source)
     _check_page(config.page, source)
-    return App(config, os.environ.get(PASSWORD_VARIABLE), faults, source)
 
 
 def _check_page(page: PageSection, source: str) -> None:

@@ -25,6 +25,7 @@ from server.hypertable.retention import Policy
 from server.ingest.service import BrokerAddress, IngestService, wall_clock_ms
 from server.live.follow import Follower
 from server.live.hub import Hub
+from server.notify.setup import make_notifier, offered
 from server.roles.crew import Crew
 from server.roles.orders import Order
 from server.roles.role import Duty, Role, Workers
@@ -116,8 +117,10 @@ class App:
         *,
         any_host: bool,
         duty: Duty,
+        smtp_password: str = "",
     ) -> None:
         self._settings = settings
+        self._smtp_password = smtp_password
         self._any_host = any_host
         self._duty = duty
         self._mqtt_password = mqtt_password
@@ -170,7 +173,12 @@ class App:
         def tell_all() -> Sequence[Part]:
             return [part for tell in tellers for part in tell()]
 
-        services = Services(engine, store_for(engine), hub, wall_clock_ms, tell_all)
+        told = self._settings.notify
+        services = Services(
+            *(engine, store_for(engine), hub, wall_clock_ms, tell_all),
+            base_url=told.base_url,
+            channels=offered(told),
+        )
         server = HttpServer(self._application(services), listener, self._on_failure)
         self._http_port = server.port
         self._teardown.add(Step("http", lambda: server.stop(_HTTP_STOP_S), _HTTP_STOP_S))
@@ -235,11 +243,15 @@ class App:
         watches = Watchkeeper(engine, wall_clock_ms, self._is_caught_up)
         watches.start()
         self._teardown.add(Step("watches", watches.stop, _UPKEEP_STOP_S))
+        notifier = make_notifier(engine, self._settings.notify, self._smtp_password, wall_clock_ms)
+        notifier.start()
+        self._teardown.add(Step("messages", notifier.stop, _UPKEEP_STOP_S))
         return [
             lambda: [readiness.storage_part(layout)],
             lambda: readiness.upkeep_parts(keeper),
             lambda: [readiness.rollups_part(rollups)],
             lambda: [readiness.watches_part(watches)],
+            lambda: [readiness.messages_part(notifier, self._settings.notify)],
         ]
 
     def _start_crew(self, workers: Workers) -> Crew:
@@ -314,9 +326,17 @@ def build(
     *,
     any_host: bool = False,
     duty: Duty = WHOLE,
+    smtp_password: str = "",
 ) -> App:
     """Make the server from its settings; opens nothing."""
-    return App(settings, mqtt_password, on_failure, any_host=any_host, duty=duty)
+    return App(
+        settings,
+        mqtt_password,
+        on_failure,
+        any_host=any_host,
+        duty=duty,
+        smtp_password=smtp_password,
+    )
 
 
 def _wishes(settings: Settings) -> Wishes:

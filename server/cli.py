@@ -28,11 +28,23 @@ from server.ingest.service import wall_clock_ms
 from server.ledger.account import read_account, read_gateways
 from server.ledger.sentences import lines
 from server.ledger.series import DEFAULT_DAYS, MAX_DAYS, Span
+from server.notify.commands import messages as notify_command
+from server.notify.commands import preview as preview_command
+from server.notify.commands import subscribers as subscribers_command
+from server.notify.setup import ways_of
 from server.replay import command as replay_command
 from server.roles.role import Duty, Role, duty_of, parse_workers
 from server.rollup import command as rollup_command
 from server.rollup import site_command
-from server.settings import Overrides, Settings, example, is_loopback, load, mqtt_password
+from server.settings import (
+    Overrides,
+    Settings,
+    example,
+    is_loopback,
+    load,
+    mqtt_password,
+    smtp_password,
+)
 from server.soil import command as soil_command
 from server.store.engines import store_for
 from server.watch import command as alerts_command
@@ -53,6 +65,8 @@ _WITH_PARSERS = (
     site_command,
     soil_command,
     alerts_command,
+    subscribers_command,
+    notify_command,
 )
 
 log = structlog.get_logger(__name__)
@@ -75,6 +89,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "site": _site,
         "alerts": _alerts,
         "soil": _soil,
+        "subscribers": _subscribers,
+        "notify": _notify,
+        "preview": _preview,
     }
     try:
         return commands[arguments.command](arguments)
@@ -99,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     of_database = [_add_run(commands), _add_migrate(commands), _add_ledger(commands)]
     of_database += [one.add_parser(commands) for one in _WITH_PARSERS]
     commands.add_parser("config", help="print a commented server.toml")
+    preview_command.add_parser(commands)
     for command in of_database:
         command.add_argument("--config", type=Path, metavar="FILE", help="server.toml")
         command.add_argument("--database-url", metavar="URL", help="in place of database.url")
@@ -200,7 +218,14 @@ def _run(arguments: argparse.Namespace) -> int:
             stop.set()
 
         anyone = arguments.insecure_listen
-        app = build(settings, mqtt_password(os.environ), fail, any_host=anyone, duty=duty)
+        app = build(
+            settings,
+            mqtt_password(os.environ),
+            fail,
+            any_host=anyone,
+            duty=duty,
+            smtp_password=smtp_password(os.environ),
+        )
         app.start()
         print(_ready_line(duty, app.address), flush=True)
         stop.wait()
@@ -307,6 +332,23 @@ def _soil(arguments: argparse.Namespace) -> int:
 def _alerts(arguments: argparse.Namespace) -> int:
     with _current_database(arguments) as engine:
         return alerts_command.run(engine, arguments, _console())
+
+
+def _subscribers(arguments: argparse.Namespace) -> int:
+    with _current_database(arguments) as engine:
+        return subscribers_command.run(engine, arguments, _console())
+
+
+def _notify(arguments: argparse.Namespace) -> int:
+    told = _settings(arguments).notify
+    ways = ways_of(told, smtp_password(os.environ), wall_clock_ms)
+    with _current_database(arguments) as engine:
+        return notify_command.run(notify_command.Tools(engine, ways, _console()), arguments)
+
+
+def _preview(arguments: argparse.Namespace) -> int:
+    print(preview_command.run(arguments))
+    return OK
 
 
 def _retention(arguments: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from server.api.schemas import Part
 from server.db.migrate import is_current
@@ -11,9 +12,10 @@ from server.housekeeping import Housekeeper
 from server.hypertable.layout import Layout
 from server.ingest.service import IngestService, wall_clock_ms
 from server.live.follow import Follower
+from server.notify.notifier import Notifier
 from server.roles.crew import Crew
 from server.rollup.worker import RollupWorker
-from server.settings import MqttSection
+from server.settings import MqttSection, NotifySection
 from server.watch.keeping.keeper import Watchkeeper
 
 
@@ -78,6 +80,26 @@ def rollups_part(rollups: RollupWorker) -> Part:
 def watches_part(watches: Watchkeeper) -> Part:
     """Tell whether warnings are judged, and what of them is still to be judged anew."""
     return Part(name="warnings", ready=not watches.error, detail=watches.sentence)
+
+
+def messages_part(notifier: Notifier, told: NotifySection) -> Part:
+    """Tell whether people are told of warnings, and what could not be sent."""
+    try:
+        post = notifier.post()
+    except SQLAlchemyError as error:
+        return Part(name="messages", ready=False, detail=str(error.__cause__ or error))
+    said = [f"{post.waiting} wait"]
+    if not told.smtp_host:
+        said.append("no mail is sent: set notify.smtp_host")
+    if post.without_channel:
+        said.append(f"{post.without_channel} of them for a channel that is not set up")
+    if post.dead or post.unsure:
+        said.append(
+            f"in the last week {post.dead} could not be sent, and of {post.unsure} it is not "
+            "known: see saxaul-server notify dead, and notify unsure"
+        )
+    detail = notifier.error or "; ".join(said)
+    return Part(name="messages", ready=not notifier.error, detail=detail)
 
 
 def upkeep_parts(keeper: Housekeeper) -> Sequence[Part]:

@@ -1,7 +1,7 @@
 """server.toml: one typed tree in which every key has a default, so that no file is needed.
 
-Secrets are not written here; the environment carries them (SAXAUL_MQTT_PASSWORD, and
-SAXAUL_DATABASE_URL where the address holds a password).
+Secrets are not written here; the environment carries them (SAXAUL_MQTT_PASSWORD,
+SAXAUL_SMTP_PASSWORD, and SAXAUL_DATABASE_URL where the address holds a password).
 """
 
 import textwrap
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from msgspec import Meta
@@ -22,6 +22,7 @@ from wire.toml_text import parse
 
 DATABASE_URL_VARIABLE = "SAXAUL_DATABASE_URL"
 MQTT_PASSWORD_VARIABLE = "SAXAUL_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
+SMTP_PASSWORD_VARIABLE = "SAXAUL_SMTP_PASSWORD"  # noqa: S105 - the variable's name, not a password
 
 # The chunk interval is chosen by the rows of the last days: they must still be there as rows.
 _LEAST_COLUMNSTORE_DAYS = 7
@@ -180,6 +181,53 @@ class RollupSection(_Section, frozen=True, kw_only=True):
     ] = 25
 
 
+class NotifySection(_Section, frozen=True, kw_only=True):
+    """How people are told of warnings. Without a mail server messages wait in the database."""
+
+    base_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^\s/]+[^\s]*)?\Z",
+            description="Under which address people reach this server, as in "
+            "https://saxaul.example.org: it goes into messages, as links. Empty leaves links out.",
+        ),
+    ] = ""
+    smtp_host: Annotated[
+        str, Meta(description="The mail server that takes our mail. Empty: no mail is sent.")
+    ] = ""
+    smtp_port: Annotated[
+        Port, Meta(description="Its port: 587 for starttls, 465 for tls, 25 on this machine.")
+    ] = 587
+    smtp_tls: Annotated[
+        Literal["starttls", "tls", "none"],
+        Meta(description='How the line is encrypted; "none" is refused off loopback.'),
+    ] = "starttls"
+    smtp_ca_file: Annotated[
+        str,
+        Meta(description="Certificate authority of the mail server; empty means the system's own."),
+    ] = ""
+    smtp_user: Annotated[
+        str,
+        Meta(
+            description="User name there; its password is SAXAUL_SMTP_PASSWORD in the environment."
+        ),
+    ] = ""
+    sender: Annotated[
+        str,
+        Meta(
+            pattern=r"^([^@\s]+@[^@\s]+)?\Z",
+            description="The address that mail comes from; the mail server must allow it.",
+        ),
+    ] = ""
+    sender_name: Annotated[
+        str, Meta(min_length=1, max_length=60, description="The name beside it.")
+    ] = "Saxaul"
+    mails_per_minute: Annotated[
+        int,
+        Meta(ge=1, le=100_000, description="How fast mail is sent; a sixth of it at once."),
+    ] = 600
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """The whole of server.toml."""
 
@@ -189,6 +237,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     journal: JournalSection = JournalSection()
     retention: RetentionSection = RetentionSection()
     rollup: RollupSection = RollupSection()
+    notify: NotifySection = NotifySection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +264,11 @@ def load(path: Path | None, overrides: Overrides, environ: Mapping[str, str]) ->
 def mqtt_password(environ: Mapping[str, str]) -> str:
     """Read the broker's password; empty when there is none."""
     return environ.get(MQTT_PASSWORD_VARIABLE, "")
+
+
+def smtp_password(environ: Mapping[str, str]) -> str:
+    """Read the mail server's password; empty when there is none."""
+    return environ.get(SMTP_PASSWORD_VARIABLE, "")
 
 
 def is_loopback(host: str) -> bool:
@@ -251,6 +305,7 @@ def _overridden(settings: Settings, given: Overrides, environ: Mapping[str, str]
 
 def _check(settings: Settings, source: str) -> None:
     _check_kept(settings, source)
+    _check_told(settings.notify, source)
     mqtt = settings.mqtt
     if mqtt.embedded and not is_loopback(mqtt.host):
         raise ConfigError(
@@ -270,6 +325,19 @@ def _check(settings: Settings, source: str) -> None:
         )
     if not mqtt.embedded and mqtt.port == 0:
         raise ConfigError(source, "mqtt.port 0 is for the embedded broker only; name the port")
+
+
+def _check_told(told: NotifySection, source: str) -> None:
+    if told.smtp_host and not told.sender:
+        raise ConfigError(
+            source, "notify.sender is empty: name the address that mail is to come from"
+        )
+    if told.smtp_host and told.smtp_tls == "none" and not is_loopback(told.smtp_host):
+        raise ConfigError(
+            source,
+            f"notify.smtp_host '{told.smtp_host}' is not on this machine: set notify.smtp_tls to "
+            "starttls or tls (mail travels unencrypted only over loopback)",
+        )
 
 
 def _check_kept(settings: Settings, source: str) -> None:

@@ -27,6 +27,7 @@ _MISSING = re.compile(r"missing required field `([^`]+)`")
 _PATH = re.compile(r" - at `\$?([^`]*)`$")
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 _EXPECTED = re.compile(r"Expected `(\w+)[^`]*`, got .*")
+_ONCE = "Expected `array`, got `object`"
 _LENGTH = re.compile(r"`array` of length (>= )?(\d+)")
 
 # What to write where msgspec expects a type.
@@ -91,13 +92,13 @@ def tree_of(text: str, source: str) -> dict[str, Any]:
 def _misfits(value: Any, kind: Any, path: Path) -> Iterator[tuple[Path, str]]:
     """Go down the tree, each table by itself, and tell what msgspec says of each, and where."""
     table = _table_of(kind)
-    if table is None or not isinstance(value, dict | list):
-        yield from _misfit(value, kind, path)
-    elif isinstance(value, dict):
-        yield from _misfits_of_table(value, table, path)
-    else:
+    if table is not None and isinstance(value, list):
         inner = [one for at, item in enumerate(value) for one in _misfits(item, table, (*path, at))]
         yield from inner or _misfit(value, kind, path)
+    elif table is not None and isinstance(value, dict) and not _is_array(kind):
+        yield from _misfits_of_table(value, table, path)
+    else:
+        yield from _misfit(value, kind, path)
 
 
 def _misfits_of_table(
@@ -122,6 +123,13 @@ def _table_of(kind: Any) -> type[msgspec.Struct] | None:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return kind
     return next((found for one in get_args(kind) if (found := _table_of(one))), None)
+
+
+def _is_array(kind: Any) -> bool:
+    """Tell whether a type that holds a struct is a list of them."""
+    return not isinstance(kind, type) and isinstance(
+        _present(msgspec.inspect.type_info(kind)), msgspec.inspect.ListType
+    )
 
 
 def _misfit(value: Any, kind: Any, path: Path) -> Iterator[tuple[Path, str]]:
@@ -162,11 +170,20 @@ def _remedy(message: str, kind: type, path: Path) -> str:
         return f"; known: {', '.join(str(one) for one in _choices(_info_at(kind, path)))}"
     if counted := _LENGTH.search(message):
         return f"; give {'at least ' if counted[1] else ''}{counted[2]} values in [ ]"
+    if message == _ONCE and _is_of_tables(_info_at(kind, path)):
+        name = ".".join(step for step in path if isinstance(step, str))
+        return f"; write [[{name}]], in double brackets"
     if message == "Invalid decimal string":
         return "; give a number"
     expected = _EXPECTED.fullmatch(message)
     wanted = _WANTED.get(expected[1]) if expected else None
     return f"; give {wanted}" if wanted else ""
+
+
+def _is_of_tables(info: msgspec.inspect.Type) -> bool:
+    return isinstance(info, msgspec.inspect.ListType) and isinstance(
+        info.item_type, msgspec.inspect.StructType
+    )
 
 
 def _choices(info: msgspec.inspect.Type) -> list[object]:

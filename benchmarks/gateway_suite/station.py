@@ -55,9 +55,10 @@ class Instrument:
 
 
 _PROTOCOLS = {_SDI: Protocol.SDI12, _MODBUS: Protocol.MODBUS, _TALK: Protocol.NMEA0183}
-# A long cable beside a pump, all the time. Nothing that spoils a sentence: one of which only the
-# line feed is spoilt can be read, and would count as unsaid.
-_NOISE = {_TALK: Faults(garbage=0.002, trail=0.002, split=0.01, drop=0.002)}
+# A long cable beside a pump, all the time.
+_NOISE = {
+    _TALK: Faults(corrupt=0.002, truncate=0.002, garbage=0.002, trail=0.002, split=0.01, drop=0.002)
+}
 
 
 def buses() -> list[BusSection]:

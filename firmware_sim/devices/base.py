@@ -7,11 +7,14 @@ or clock, and is told the time (seconds since the Unix epoch) with each call.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import reduce
 from typing import NamedTuple, Protocol
 
 from firmware_sim.faults import Ailments, FaultKind
 from firmware_sim.world import Surroundings
 from wire.catalogue import SensorModel
+
+_IDLE = b"\xff"  # a line on which nobody speaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,22 @@ def through_faults(setup: Setup, send: Send, now: float) -> Send:
     if setup.faults.struck(FaultKind.GARBAGE, now):
         send = send._replace(data=b"\x07" + send.data)
     return send
+
+
+def collided(sends: Sequence[Send]) -> list[Send]:
+    """Let those that answer one question be heard at once, each a character after the other.
+
+    Where one of them sends a 0 bit the line has a 0 bit; nobody said what is heard then.
+    """
+    if len(sends) < 2:
+        return list(sends)
+    late = [_IDLE * number + send.data for number, send in enumerate(sends)]
+    length = max(map(len, late))
+    heard = reduce(
+        lambda one, other: bytes(a & b for a, b in zip(one, other, strict=True)),
+        (data.ljust(length, _IDLE) for data in late),
+    )
+    return [Send(sends[0].delay_s, heard)]
 
 
 class Polled(Protocol):

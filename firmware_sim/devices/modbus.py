@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
 
-from firmware_sim.devices.base import Answer, Send, Setup, through_faults
+from firmware_sim.devices.base import Answer, Send, Setup, collided, through_faults
 from firmware_sim.devices.quantities import sense
 from firmware_sim.faults import IDLE_S, FaultKind
 from wire.catalogue import Field, Modbus, RegisterType, WordOrder
@@ -320,7 +320,7 @@ class ModbusBus:
             if (to_all or frame[0] == one.address) and one.is_there(now) and one.hears(now)
         ]
         sends = [_serve(device, frame, now) for device in asked]
-        return [] if to_all else sends
+        return [] if to_all else collided(sends)
 
 
 def _serve(device: ModbusDevice, frame: bytes, now: float) -> Send:

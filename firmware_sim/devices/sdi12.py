@@ -13,7 +13,7 @@ from functools import reduce
 from math import ceil
 from typing import Protocol
 
-from firmware_sim.devices.base import Answer, Send, Setup, through_faults
+from firmware_sim.devices.base import Answer, Send, Setup, collided, through_faults
 from firmware_sim.faults import IDLE_S, FaultKind
 from wire.catalogue import SensorModel
 
@@ -389,7 +389,7 @@ class Sdi12Bus:
         if text == "?!":
             return self._who(there)
         asked = [one for one in there if command and one.address == address and one.hears(now)]
-        return [sensor.answer(command, now) for sensor in asked[:1] if command]
+        return collided([sensor.answer(command, now) for sensor in asked if command])
 
     def _who(self, there: Sequence[Sensor]) -> list[Send]:
         """Serve `?!`: all answer at once, and where one sends a 0 bit the line has a 0 bit."""

@@ -205,7 +205,7 @@ class Poller:
         if place in self._polls:
             return self._polls[place].resume_ms
         mono_ms = self._clock.mono_ms()
-        return self._sensors[place].schedule.next_ms(offset_of(self._clock, mono_ms))
+        return self._sensors[place].schedule.look(mono_ms, offset_of(self._clock, mono_ms))
 
     def _rank(self, place: int) -> tuple[int, bool]:
         """Order what is due: by its time, and those that fail a while after those that work.

@@ -4,7 +4,7 @@ A fault of one sensor, or of one bus, keeps no other sensor from being read.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -67,19 +67,29 @@ class Fault:
 
 
 def find_faults(
-    config: Config, models: Mapping[str, SensorModel], source: str, lines: Lines
+    config: Config,
+    models: Mapping[str, SensorModel],
+    source: str,
+    lines: Lines,
+    unfit: Sequence[Fault] = (),
 ) -> list[Fault]:
-    """Find all that keeps a file, a bus or a sensor from being used, in the order of the file."""
+    """Find all that keeps a file, a bus or a sensor from being used, in the order of the file.
+
+    `unfit` are faults found before, for which sensors and buses were left out of `config`: they are
+    there all the same.
+    """
+    unread = {f"{one.thing}/{one.id}" for fault in unfit for one in fault.sensors}
     found = [
-        Fault(source, nearest_line(lines, path), message) for path, message in _of_file(config)
+        Fault(source, nearest_line(lines, path), message)
+        for path, message in _of_file(config, is_whole=not unfit)
     ]
     for at, bus in enumerate(config.bus):
         about = f"bus '{bus.id}'"
-        for key, message in _of_bus(bus, models):
+        for key, message in _of_bus(config, bus, models):
             line = nearest_line(lines, ("bus", at, key))
             found.append(Fault(source, line, message, about, at, None, _refused(bus.sensor)))
         for index, sensor in enumerate(bus.sensor):
-            for key, message in _of_sensor(config, bus, sensor, models):
+            for key, message in _of_sensor(config, bus, sensor, models, unread):
                 line = nearest_line(lines, ("bus", at, "sensor", index, key))
                 whose = f"{about}, sensor '{sensor.id}'"
                 found.append(Fault(source, line, message, whose, at, index, _refused([sensor])))
@@ -95,23 +105,21 @@ def _refused(sensors: Sequence[SensorSection]) -> tuple[RefusedSensor, ...]:
     return tuple(RefusedSensor(one.thing, one.id, one.model) for one in sensors)
 
 
-def _of_file(config: Config) -> Iterator[tuple[KeyPath, str]]:
-    yield from _twice("thing", "id", [thing.id for thing in config.thing])
-    yield from _twice("bus", "id", [bus.id for bus in config.bus])
-    if not config.bus and not config.page.listen:
+def _of_file(config: Config, *, is_whole: bool) -> Iterator[tuple[KeyPath, str]]:
+    yield from _twice_thing([thing.id for thing in config.thing])
+    if is_whole and not config.bus and not config.page.listen:
         found = "'saxaul-gateway scan --write' finds sensors and adds them"
         yield ("bus",), f"there is no [[bus]]: {found}; so does the page, with page.listen set"
-    yield from _twice("bus", "port", [bus.port for bus in config.bus])
-    yield from _of_clock(config)
+    if is_whole:
+        yield from _of_clock(config)
     yield from _of_uplink(config)
 
 
-def _twice(table: str, key: str, names: Sequence[str]) -> Iterator[tuple[KeyPath, str]]:
+def _twice_thing(names: Sequence[str]) -> Iterator[tuple[KeyPath, str]]:
     """Tell of each name that was there before."""
-    what = table if key == "id" else key
     for at, name in enumerate(names):
         if name in names[:at]:
-            yield (table, at, key), f"{what} '{name}' is there twice; give each its own"
+            yield ("thing", at, "id"), f"thing '{name}' is there twice; give each its own"
 
 
 def _of_clock(config: Config) -> Iterator[tuple[KeyPath, str]]:
@@ -147,7 +155,11 @@ def _of_uplink(config: Config) -> Iterator[tuple[KeyPath, str]]:
         yield ("uplink", "send_between"), f"uplink.send_between: {error}"
 
 
-def _of_bus(bus: BusSection, models: Mapping[str, SensorModel]) -> Iterator[Found]:
+def _of_bus(config: Config, bus: BusSection, models: Mapping[str, SensorModel]) -> Iterator[Found]:
+    if [one.id for one in config.bus].count(bus.id) > 1:
+        yield "id", "this id is there twice; give each its own"
+    if [one.port for one in config.bus].count(bus.port) > 1:
+        yield "port", f"port '{bus.port}' is there twice; give each its own"
     if bus.adapter is not AdapterKind.LINE and bus.protocol is not Protocol.SDI12:
         yield "adapter", "only an SDI-12 bus has an adapter; leave it away"
     if len({models[one.model].talks for one in bus.sensor if one.model in models}) > 1:
@@ -161,7 +173,11 @@ def _of_bus(bus: BusSection, models: Mapping[str, SensorModel]) -> Iterator[Foun
 
 
 def _of_sensor(
-    config: Config, bus: BusSection, sensor: SensorSection, models: Mapping[str, SensorModel]
+    config: Config,
+    bus: BusSection,
+    sensor: SensorSection,
+    models: Mapping[str, SensorModel],
+    unread: Collection[str],
 ) -> Iterator[Found]:
     if sensor.thing not in {thing.id for thing in config.thing}:
         known = ", ".join(thing.id for thing in config.thing)
@@ -189,7 +205,8 @@ def _of_sensor(
             ),
         )
     yield from _of_sampling(sensor, model)
-    yield from _of_temperature(config, sensor, model, models)
+    if lender_of(sensor) not in unread or not model.borrowed:
+        yield from _of_temperature(config, sensor, model, models)
 
 
 def _of_name(config: Config, sensor: SensorSection) -> Iterator[Found]:

@@ -57,7 +57,7 @@ def read(path: Path) -> tuple[Config, list[Fault]]:
     config = _placed(msgspec.convert(fitting.tree, Config), path)
     faults = [
         one
-        for one in find_faults(config, config.models, source, fitting.lines)
+        for one in find_faults(config, config.models, source, fitting.lines, fitting.faults)
         if (one.bus, one.sensor) not in fitting.refused
     ]
     refused = {*fitting.refused, *((fault.bus, fault.sensor) for fault in faults)}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -167,7 +168,7 @@ class BusSection(_Section, frozen=True, kw_only=True):
     sensor: Annotated[list[SensorSection], msgspec.Meta(min_length=1)]
 
 
-class Config(_Section, frozen=True, kw_only=True):
+class Config(_Section, frozen=True, kw_only=True, dict=True):
     """The whole of gateway.toml. Without a bus there is the page alone, to find sensors with."""
 
     gateway: GatewaySection
@@ -179,9 +180,12 @@ class Config(_Section, frozen=True, kw_only=True):
     thing: Annotated[list[ThingSection], msgspec.Meta(min_length=1)]
     bus: list[BusSection] = []
 
-    @property
+    @cached_property
     def models(self) -> Mapping[str, SensorModel]:
-        """Give the sensor models this gateway knows, by name; raises ConfigError."""
+        """Give the sensor models this gateway knows, by name; raises ConfigError.
+
+        They are read once: a file that somebody is at work on does not change what runs.
+        """
         folder = self.catalogue.folder
         return known_models(Path(folder) if folder else None)
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from threading import Lock
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
+import structlog
 from msgspec.structs import replace
 
 from gateway.clock import Clock
@@ -17,6 +18,12 @@ _IDENTITIES = "identities"
 _STANDING = "standing"
 # Under which note the last inventory is kept.
 INVENTORY = "inventory"
+
+NOTE_UNREADABLE = "note_unreadable"
+
+_log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class Identity(Protocol):
@@ -111,8 +118,7 @@ class InventoryBook:
         """
         with self._lock:
             known = self._remembered()
-            kept = self._notes.meta(INVENTORY)
-            last = msgspec.json.decode(kept, type=Inventory) if kept else None
+            last = self._noted(INVENTORY, Inventory)
             rev = last.rev if last else 0
             now = self._visited(compose(self._config, known, rev))
             now = self._standing(now, last)
@@ -138,8 +144,9 @@ class InventoryBook:
 
     def _standing(self, inventory: Inventory, last: Inventory | None) -> Inventory:
         """Add since when each sensor stands as it is described, as far as that is known."""
-        kept = msgspec.json.decode(self._notes.meta(_STANDING) or "{}", type=dict[str, Stood])
-        before = last.sensors if last else []
+        kept = self._noted(_STANDING, dict[str, Stood]) or {}
+        # How a sensor stands that could not be used is not known.
+        before = [one for one in last.sensors if not one.refused] if last else []
         announced = {f"{one.thing}/{one.id}": Stood.of(one) for one in before}
         now_ms = self._now_ms()
         now = stood(inventory.sensors, announced | kept, now_ms)
@@ -159,8 +166,17 @@ class InventoryBook:
     def _remembered(self) -> dict[str, Known]:
         """Read the identities once the outbox can be read; the caller holds the lock."""
         if self._known is None:
-            kept = msgspec.json.decode(self._notes.meta(_IDENTITIES) or "{}", type=dict[str, Known])
+            kept = self._noted(_IDENTITIES, dict[str, Known]) or {}
             self._known = {
                 name: one for name, one in kept.items() if self._models.get(name) == one.model
             }
         return self._known
+
+    def _noted(self, key: str, kind: type[T]) -> T | None:
+        """Read a note; None for none, and for one that damage left unreadable: it is made anew."""
+        text = self._notes.meta(key)
+        try:
+            return msgspec.json.decode(text, type=kind) if text else None
+        except msgspec.MsgspecError as error:
+            _log.warning(NOTE_UNREADABLE, note=key, reason=str(error))
+            return None

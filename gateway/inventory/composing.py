@@ -65,7 +65,7 @@ def refused_sensors(
     """
     things = {one.id for one in listed.things}
     taken = {(one.thing, one.id) for one in listed.sensors}
-    found = {}
+    found: dict[tuple[str, str], SensorInfo] = {}
     for one, reason in refused:
         if one.thing in things and (one.thing, one.id) not in taken:
             told = SensorInfo(

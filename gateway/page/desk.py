@@ -54,7 +54,11 @@ class Bus(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The running gateway, as far as the page needs it; `settings` is its gateway.toml."""
+    """The running gateway, as far as the page needs it; `settings` is its gateway.toml.
+
+    `restart` takes the settings to go on with; it raises ConfigError or BusError for those with
+    which the gateway could not be built.
+    """
 
     config: Config
     clock: Clock
@@ -65,7 +69,7 @@ class Parts:
     buses: Mapping[str, Bus]
     scanning: Scanning
     settings: Path
-    restart: Callable[[], None]
+    restart: Callable[[Config], None]
     refused: Sequence[str] = ()
 
 
@@ -149,10 +153,10 @@ class Desk:
     def restart(self) -> None:
         """Have the gateway start again with its settings as they are now.
 
-        Raises ConfigError where it could not start with them: then it goes on.
+        Raises ConfigError and BusError where it could not start with them: then it goes on.
         """
-        load_valid(self._parts.settings)
-        self._parts.restart()
+        config, _ = load_valid(self._parts.settings)
+        self._parts.restart(config)
 
     def place(self, position: Position) -> None:
         """Note where a thing stands; raises ValueError for an unknown one, StoreError."""

@@ -39,7 +39,7 @@ class _Adding(msgspec.Struct, frozen=True):
 class Route:
     """What takes a body and gives the answer.
 
-    Raises ValueError, MsgspecError, StoreError and ConfigError.
+    Raises ValueError, MsgspecError, StoreError, ConfigError and BusError.
     """
 
     work: Callable[[Desk, bytes], object]

@@ -142,6 +142,7 @@ class Scanning:
         self._mono_s = mono_s
         self._reach = reach or Reach()
         self._lock = Lock()
+        self._closed = False
         self._run: _Run | None = None
 
     @property
@@ -179,6 +180,8 @@ class Scanning:
                 f"line '{known.bus}' reads its sensors on this port: say that it may be interrupted"
             )
         with self._lock:
+            if self._closed:
+                raise ValueError("the gateway is stopping: try again when it is back")
             if self._run is not None and self._run.phase is Phase.RUNNING:
                 raise ValueError(f"a scan of {self._run.port.port} is going on: stop it first")
             run = _Run(known, self._mono_s())
@@ -193,7 +196,9 @@ class Scanning:
             run.stop.set()
 
     def close(self) -> None:
-        """Break the scan off, and wait a moment until its port is free."""
+        """Break the scan off, begin no other, and wait a moment until its port is free."""
+        with self._lock:
+            self._closed = True
         self.stop()
         run = self._run
         if run is not None and run.thread is not None:

@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             work()
         except _Refused as refused:
             self._tell(refused.status, {"error": str(refused)})
-        except (ValueError, ConfigError, msgspec.MsgspecError) as error:
+        except (ValueError, ConfigError, BusError, msgspec.MsgspecError) as error:
             self._tell(HTTPStatus.UNPROCESSABLE_ENTITY, {"error": str(error)})
         except StoreError as error:
             self._tell(HTTPStatus.SERVICE_UNAVAILABLE, {"error": str(error)})

@@ -70,6 +70,11 @@ class Recorder:
                 self._tell_dropped()
             self._note_dropped()
 
+    @property
+    def has_waiting(self) -> bool:
+        """Tell whether something waits that the outbox has refused."""
+        return bool(self._waiting)
+
     def lose(self, count: int) -> None:
         """Count observations that could not wait until they came here."""
         with self._lock:

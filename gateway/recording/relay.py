@@ -19,6 +19,9 @@ RELAY_CRASHED = "recorder_crashed"
 # While the disk stalls, this many observations wait here (about 2 MB).
 RELAY_LIMIT = 5_000
 RESTART_S = 1.0
+# What the disk refused is tried again this often: the next reading may be an hour away, and a power
+# cut before it would take what waits.
+AGAIN_S = 5.0
 STOP_S = 0.5
 
 _log = structlog.get_logger(__name__)
@@ -58,10 +61,10 @@ class Relay:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        if self._thread.ident is None:
-            self._hand_on()
-        else:
+        if self._thread.ident is not None:
             self._thread.join(timeout_s)
+        if not self._thread.is_alive():
+            self._hand_on()  # what came while it ended, or made it fail
 
     def _put(self, observations: Sequence[Observation], memos: Mapping[str, str]) -> None:
         with self._changed:
@@ -84,10 +87,11 @@ class Relay:
                         return
 
     def _wait(self) -> bool:
-        """Wait for something to hand on; False when there will be no more."""
+        """Wait for something to hand on, or to try again; False when there will be no more."""
+        again_s = AGAIN_S if self._recorder.has_waiting else None
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._passing or self._stopping)
-            return bool(self._queue or self._passing)
+            self._changed.wait_for(lambda: self._queue or self._passing or self._stopping, again_s)
+            return not self._stopping or bool(self._queue or self._passing)
 
     def _hand_on(self) -> None:
         with self._handing:

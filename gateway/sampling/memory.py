@@ -30,13 +30,15 @@ class Memory(Protocol):
 class Memo(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is remembered of a field: its counter's last reading, or what was added up so far.
 
-    `mono_ms` is on the monotonic clock of the boot named by `boot`.
+    `mono_ms` is on the monotonic clock of the boot named by `boot`: when it was read, or the gauge
+    last asked. What was gathered fell within `covered_ms`, if that is known.
     """
 
     boot: str
     mono_ms: int
     reading: Decimal | None = None
     gathered: Decimal | None = None
+    covered_ms: int | None = None
 
     def past(self, boot_id: str) -> Past | None:
         """Give the last reading as this boot sees it."""

@@ -38,7 +38,7 @@ class Sampler:
         self._clock = clock
         self._series = Series(place, plan, memory or Forgetful())
         self._reports = Schedule(plan.interval_ms / 1000, clock.mono_ms())
-        self._open_window = partial(Window, plan, self._series.counters(), {})
+        self._open_window = partial(Window, plan, self._series.counters(), self._series.asked())
         self._window = self._open_window()
         self._begun_ms: int | None = None
         self._warm_up_ms = round(warm_up_s * 1000)
@@ -48,7 +48,7 @@ class Sampler:
             one.key for one in plan.fields if one.keeps_all and not one.field.cumulative
         }
         if left := self._series.left_over():
-            self._window.add(left, clock.mono_ms())
+            self._window.restore(left, clock.mono_ms())
 
     def take(self, slot_ms: int, readings: Sequence[Reading]) -> list[Observation]:
         """Take what was read at a sample's slot: every slot once, in order, the failed ones too."""

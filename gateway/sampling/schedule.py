@@ -26,6 +26,8 @@ class Schedule:
         """Start at `mono_ms`: the first slot is the first one that is not before it."""
         self._interval_ms = max(1, round(interval_s * 1000))
         self._after_ms = mono_ms - 1
+        self._is_begun = False
+        self._latest_ms = mono_ms + self._interval_ms // 2
 
     def next_ms(self, offset_ms: int) -> int:
         """Give the next slot on the monotonic clock; `offset_ms` is wall minus monotonic."""
@@ -38,7 +40,20 @@ class Schedule:
         while (slot := self.next_ms(offset_ms)) <= mono_ms:
             slots.append(slot)
             self._after_ms = slot + self._interval_ms // 2
+            self._is_begun = True
+        self.look(mono_ms, offset_ms)
         return slots
+
+    def look(self, mono_ms: int, offset_ms: int) -> int:
+        """Give the next slot, and note that none has come before it up to `mono_ms`.
+
+        Who looks now and then is given no first slot far in the past by a clock that is set.
+        """
+        slot = self.next_ms(offset_ms)
+        if not self._is_begun and slot > mono_ms:
+            latest_ms = min(mono_ms - self._interval_ms // 2, self._latest_ms)
+            self._after_ms = max(self._after_ms, latest_ms)
+        return slot
 
     def wait_ms(self, mono_ms: int, offset_ms: int) -> int:
         """Tell how long to wait for the next slot: at least 1 ms."""

@@ -26,7 +26,8 @@ _MAX_STRETCH = Decimal("1.5")  # an interval is up to half as long again when th
 class Outcome(NamedTuple):
     """What a window says for one field.
 
-    `past` is the reading of its counter that the next window goes on from.
+    `past` is the reading of its counter that the next window goes on from, `asked_ms` when its
+    gauge last gave what had fallen.
     """
 
     field: Field
@@ -34,6 +35,19 @@ class Outcome(NamedTuple):
     reason: str = ""
     flag: Flag = Flag.PASS
     past: Past | None = None
+    asked_ms: int | None = None
+
+
+class Gathered(NamedTuple):
+    """What a gauge gave that is not reported yet, the time that it fell in, and when it was asked.
+
+    None where that is not known.
+    """
+
+    property: str
+    value: Decimal
+    covered_ms: int | None = None
+    asked_ms: int | None = None
 
 
 class _Sample(NamedTuple):
@@ -102,6 +116,18 @@ class _Gathering:
             expected = max(1, round((over_ms or length_ms) / self._plan.sample_ms))
         return self._judged(expected, length_ms)
 
+    def restore(self, gathered: Gathered, mono_ms: int) -> None:
+        """Go on from what an earlier run had gathered."""
+        self._fold(_Sample(mono_ms, gathered.value, "", {}))
+        self._covered_ms = gathered.covered_ms
+
+    def gathered(self) -> Gathered | None:
+        """Give what was taken out of a gauge so far."""
+        if not self.sampled.keeps_all or (value := self.folded.value()) is None:
+            return None
+        key = self.sampled.field.property
+        return Gathered(key, value, self._covered_ms, self._asked.get(key))
+
     def _judged(self, expected: int, length_ms: int) -> Outcome:
         field, count = self.sampled.field, self.folded.count
         enough = count * 100 >= expected * self.sampled.min_percent
@@ -116,7 +142,8 @@ class _Gathering:
         if self._counter is not None and self.sampled.keeps_all:
             enough = self._covers(length_ms)
         elif self.sampled.keeps_all:
-            enough = enough and not self._covers_more(length_ms)
+            is_known = self._covered_ms is not None
+            enough = enough and is_known and not self._covers_more(length_ms)
         return Outcome(field, value, "", Flag.PASS if enough else Flag.SUSPECT, self._past)
 
     def _sample(self, reading: Reading, line: Line, mono_ms: int) -> _Sample:
@@ -198,7 +225,7 @@ class Window:
     ) -> None:
         """Open an empty window; its counters and asked gauges go on from where they are."""
         counters = counters_of(plan) if counters is None else counters
-        asked = {} if asked is None else asked
+        self._asked = asked = {} if asked is None else asked
         self._fields = [
             _Gathering(plan, one, counters.get(one.field.property), asked) for one in plan.fields
         ]
@@ -209,15 +236,20 @@ class Window:
         for field in self._fields:
             field.add(line, mono_ms)
 
-    def sums(self) -> Iterator[tuple[str, Decimal]]:
-        """Give what asked gauges have added up so far, by property."""
+    def sums(self) -> Iterator[Gathered]:
+        """Give what asked gauges have added up so far."""
+        return (found for field in self._fields if (found := field.gathered()))
+
+    def restore(self, left: Sequence[Gathered], mono_ms: int) -> None:
+        """Go on from what an earlier run had gathered and not reported."""
+        known = {one.property: one for one in left}
         for field in self._fields:
-            if not field.sampled.keeps_all:
-                continue
-            value = field.folded.value()
-            if value is not None:
-                yield field.sampled.field.property, value
+            if gathered := known.get(field.sampled.field.property):
+                field.restore(gathered, mono_ms)
 
     def close(self, span: Span) -> list[Outcome]:
         """Say what the interval amounts to, field by field."""
-        return [field.outcome(span) for field in self._fields]
+        return [
+            field.outcome(span)._replace(asked_ms=self._asked.get(field.sampled.field.property))
+            for field in self._fields
+        ]

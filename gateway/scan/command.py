@@ -106,7 +106,7 @@ def _print(scanner: Scanner, thing: str, console: Console) -> None:
 
 
 def _show(scanner: Scanner, console: Console) -> None:
-    for text in scanner.refused:
+    for text in [*scanner.refused, *scanner.untried]:
         console.print(f"[yellow]! {escape(text)}", soft_wrap=True)
     for finding in scanner.findings:
         console.print(f"[bold]{escape(finding.port)}[/]: {_what(finding)}", soft_wrap=True)

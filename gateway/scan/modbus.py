@@ -20,6 +20,7 @@ from gateway.scan.search import ScanLine, Search
 from wire.catalogue import Modbus, Protocol, SensorModel
 
 DAMAGED = "answers damaged: two sensors share this id, or it is set to another parity"
+NOT_NAMED = "answers, but there was no time to name it: ask for it alone, --ids {}"
 _FIRST = (modbus_rtu.Function.READ_HOLDING, 0)  # where most maps begin
 # 9600 and 4800 are what cheap probes are set to; 19200 8E1 is the standard's own (v1.02, 2.5.1).
 _USUAL_RATES = (
@@ -31,17 +32,22 @@ _USUAL_RATES = (
 
 
 def ask_modbus(search: Search) -> bool:
-    """Look at the usual rates and those of the catalogue, until one has an answer."""
-    for baud, frame in _rates(search):
+    """Look at the usual rates and those of the catalogue, until one answers or time is up."""
+    until_s = search.monotonic() + search.extent.modbus_limit_s
+    rates = _rates(search)
+    for at, (baud, frame) in enumerate(rates):
+        if search.monotonic() >= until_s:
+            left = ", ".join(f"{one} baud {form}" for one, form in rates[at:])
+            search.leave_out(f"Modbus at {left}", "name fewer ids: --ids 1-3")
+            break
         search.doing(f"asking for Modbus sensors at {baud} baud, {frame}")
         finding = Finding(search.port, Protocol.MODBUS, baud, frame)
         line = search.open_if_able(baud, frame)
         if line is None:
             continue
         with line:
-            bus = _Bus(search, line, finding)
-            for server in search.extent.modbus_ids:
-                bus.look(server)
+            bus = _Bus(search, line, finding, until_s)
+            bus.look_for(search.extent.modbus_ids)
         if finding.sensors:
             bus.tell_damaged()
             return True
@@ -67,8 +73,9 @@ def _garbled(server: int) -> FoundSensor:
 class _Bus:
     """The servers that hear one rate."""
 
-    def __init__(self, search: Search, line: ScanLine, finding: Finding) -> None:
+    def __init__(self, search: Search, line: ScanLine, finding: Finding, until_s: float) -> None:
         self.damaged: list[int] = []
+        self._until_s = until_s
         self._search = search
         self._line = line
         self._finding = finding
@@ -81,7 +88,22 @@ class _Bus:
         self._others = [one for one, _ in _models(search) if one not in at_rate]
         self._openings = _openings(at_rate)
 
-    def look(self, server: int) -> None:
+    def look_for(self, servers: Sequence[int]) -> None:
+        """Look for these ids, as long as there is time."""
+        for at, server in enumerate(servers):
+            if self._is_late():
+                left = f"ids {server} to {servers[-1]}" if servers[at + 1 :] else f"id {server}"
+                self._search.leave_out(
+                    f"Modbus {left} at {self._finding.baud} baud",
+                    f"ask for these alone: --ids {server}-{servers[-1]}",
+                )
+                return
+            self._look(server)
+
+    def _is_late(self) -> bool:
+        return self._search.monotonic() >= self._until_s
+
+    def _look(self, server: int) -> None:
         """Find out whether anyone has this id, and note which models fit."""
         self._search.doing(f"Modbus id {server} at {self._finding.baud} baud")
         answers: dict[bytes, bytes] = {}
@@ -119,8 +141,10 @@ class _Bus:
             free = self._fits_of_others(server, answers)
         best = ranked([*fits, *free], self._finding.baud)
         if not best:
-            return FoundSensor(str(server), (), "answers by Modbus")
+            trouble = NOT_NAMED.format(server) if self._is_late() else ""
+            return FoundSensor(str(server), (), "answers by Modbus", "", trouble)
         model, readings = best[0]
+        self._expect(model)
         names = tuple(one.model for one, _ in best)
         self._search.doing(f"Modbus id {server}: reads like {model.model}")
         return FoundSensor(str(server), names, "answers by Modbus", live(model, readings))
@@ -128,11 +152,20 @@ class _Bus:
     def _fits_of_others(
         self, server: int, answers: MutableMapping[bytes, bytes]
     ) -> list[tuple[SensorModel, list[Reading]]]:
-        """Try the models of other rates; once one explains the answers, what costs no question."""
+        """Try the models of other rates; once one explains the answers, what costs no question.
+
+        Each question that a model has and the probe has not costs a wait: time may be up.
+        """
         found: list[tuple[SensorModel, list[Reading]]] = []
         for model in self._others:
-            found += self._fits([model], server, answers, free=convincing(found))
+            is_free = convincing(found) or self._is_late()
+            found += self._fits([model], server, answers, free=is_free)
         return found
+
+    def _expect(self, model: SensorModel) -> None:
+        """Try what was found first from here on: most buses have several of a kind."""
+        if model in self._others:
+            self._others = [model, *(one for one in self._others if one is not model)]
 
     def _fits(
         self,

@@ -114,9 +114,10 @@ class Extent:
     """How far to look, and how long to wait. Seconds.
 
     `listen_s` is for what speaks by itself; `sdi12_s` for an acknowledgement through an adapter
-    (0.1 s on the wire); `modbus_s` for the first byte of a reply (cheap probes take 0.2 s). With
-    `spares_gauges` no value is asked of a sensor that hands over what fell since it was last asked:
-    on a bus that is in use, its rain is counted by somebody.
+    (0.1 s on the wire); `modbus_s` for the first byte of a reply (cheap probes take 0.2 s).
+    `modbus_limit_s` bounds what Modbus takes of a port, so that all of it takes a minute at most.
+    With `spares_gauges` no value is asked of a sensor that hands over what fell since it was last
+    asked: on a bus that is in use, its rain is counted by somebody.
     """
 
     listen_s: float = 2.5
@@ -124,6 +125,7 @@ class Extent:
     sdi12_s: float = 0.3
     modbus_ids: Sequence[int] = range(1, 11)
     modbus_s: float = 0.3
+    modbus_limit_s: float = 35.0
     line_s: float = 0.6
     spares_gauges: bool = False
 
@@ -132,7 +134,7 @@ class Extent:
 class Search:
     """One port being looked at. `findings` grows with every sensor, so that nothing is lost.
 
-    `doubts` are told when nothing better is found.
+    `doubts` are told when nothing better is found; `untried` says what there was no time for.
     """
 
     port: str
@@ -143,6 +145,12 @@ class Search:
     tally: Tally
     doubts: list[tuple[Finding, FoundSensor]] = field(default_factory=list)
     stopping: Stopping = never
+    untried: list[str] = field(default_factory=list)
+    monotonic: Callable[[], float] = time.monotonic
+
+    def leave_out(self, what: str, remedy: str) -> None:
+        """Note what is not tried, for there is no time left."""
+        self.untried.append(f"{self.port}: not tried, for want of time: {what}; {remedy}")
 
     def open(self, baud: int, frame: str = DEFAULT_FRAME) -> ScanLine:
         """Open the port at a rate; raises BusError."""

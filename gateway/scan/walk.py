@@ -24,7 +24,7 @@ class Scanner:
     """Looks at ports one after the other.
 
     `findings` grows with each sensor, so that a scan may be broken off; `refused` says which ports
-    could not be looked at, why, and what to do.
+    could not be looked at, why, and what to do; `untried` what there was no time for.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Scanner:
         """Look for `models`; `say` hears what is being done."""
         self.findings: list[Finding] = []
         self.refused: list[str] = []
+        self.untried: list[str] = []
         self.tally = Tally()
         self._models = models
         self._say = say
@@ -64,6 +65,7 @@ class Scanner:
             self.findings,
             self.tally,
             stopping=self._stopping,
+            untried=self.untried,
         )
         if self._is_found(search):
             return

@@ -11,6 +11,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from server.api import catalog, health, journal, live, observations, problems
+from server.api.alerts import acts, feeds, rules
+from server.api.alerts import routes as alerts
 from server.api.answers.timing import ServerTiming
 from server.api.edge import Services
 from server.api.imports import routes as imports
@@ -25,6 +27,11 @@ _TAGS = [
     {"name": "observations", "description": "Values: newest, by range, and live"},
     {"name": "journal", "description": "Every batch as it came, and what became of it"},
     {"name": "ledger", "description": "How complete a gateway's data are, and what is missing why"},
+    {
+        "name": "alerts",
+        "description": "Warnings: what is active, what became of it, the rules",
+    },
+    {"name": "feeds", "description": "A site's warnings as Atom and CAP 1.2"},
     {"name": "imports", "description": "Files that were carried by hand"},
     {"name": "health", "description": "Whether the server is alive and ready"},
 ]
@@ -54,7 +61,8 @@ def create(services: Services) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = services
-    for module in (catalog, soil, observations, series, live, journal, ledger, imports, health):
+    data = (catalog, soil, observations, series, live, journal, ledger, imports)
+    for module in (*data, alerts, acts, rules, feeds, health):
         app.include_router(module.router)
     problems.install(app)
     # Pages and lists; large answers come compressed already, and an event stream never is.

@@ -19,7 +19,9 @@ from server.store.port import LatestRow, Store
 class Services:
     """What the HTTP edge stands on. `clock` gives ms UTC; `readiness` asks the database.
 
-    Reading observations for an answer is given up after `read_timeout_s`.
+    Reading observations for an answer is given up after `read_timeout_s`. `base_url` is where
+    people reach this server, "" when nobody has said so; `channels` are the ways by which anybody
+    may ask for messages.
     """
 
     engine: Engine
@@ -30,6 +32,8 @@ class Services:
     read_timeout_s: float = 20.0
     catalog: CatalogKeeper = field(default_factory=CatalogKeeper)
     shares: ShareKeeper = field(default_factory=ShareKeeper)
+    base_url: str = ""
+    channels: Sequence[str] = ()
 
 
 async def _services(request: Request) -> Services:

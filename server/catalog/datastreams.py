@@ -10,6 +10,7 @@ from server.catalog.remarks import Kind, Remark
 from server.db.once import enter_missing
 from server.db.tables import datastream, observed_property
 from server.rollup.zones import renew
+from server.soil.relative import RELATIVE, WATER
 from wire.properties import PROPERTIES, ObservedProperty
 
 
@@ -33,11 +34,15 @@ def apply_datastreams(
     ids = {name: int(row.id) for name, row in known.items()}
     moved, other = [], []
     remarks: list[Remark] = []
+    kept: set[str] = set()
     for series in plan:
         old = known.get(series.name)
         if old is not None and (conflict := _conflict(old, series)):
             remarks.append(conflict)
+            kept.add(series.name)
             continue
+        if old is not None and not kept.isdisjoint(_made_from(series)):
+            continue  # its formula would be for another series than is stored
         values = {
             "thing_id": things[series.thing],
             "sensor_key": series.sensor_key,
@@ -64,6 +69,14 @@ def apply_datastreams(
     renew(connection, other, with_hours=True)
     _stop_deriving(connection, known.values(), things, plan)
     return remarks
+
+
+def _made_from(series: PlannedSeries) -> set[str]:
+    """Name what a derived series is made from: of relative water, the water itself as well."""
+    if series.source is None:
+        return set()
+    water = f"{series.thing}/{series.sensor_key}/{WATER}"
+    return {series.source, water} if series.property == RELATIVE else {series.source}
 
 
 def _stop_deriving(

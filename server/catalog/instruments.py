@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from server.catalog.plan import installed_ms
 from server.db.tables import deployment, sensor, thing
@@ -25,6 +25,23 @@ class _Book:
     now_ms: int
     open: dict[tuple[int, str], Row[Any]] = field(default_factory=dict)
     by_serial: dict[tuple[str, str], int] = field(default_factory=dict)
+    _begun: dict[tuple[int, str], int] | None = None
+
+    def begun(self, thing_id: int, key: str) -> int | None:
+        """Say when the newest deployment at a place began, open or not; None for the first there.
+
+        Asked before one is entered, and by few inventories: it is read when it first is.
+        """
+        if self._begun is None:
+            place = (deployment.c.thing_id, deployment.c.key)
+            rows = self.connection.execute(
+                select(*place, func.max(deployment.c.since))
+                .join(thing, thing.c.id == deployment.c.thing_id)
+                .where(thing.c.gateway_id == self.gateway_id)
+                .group_by(*place)
+            )
+            self._begun = {(id_, sensor_key): int(since) for id_, sensor_key, since in rows}
+        return self._begun.get((thing_id, key))
 
 
 def apply_sensors(
@@ -107,7 +124,7 @@ def _correct(book: _Book, current: Row[Any], info: SensorInfo) -> None:
 
 
 def _replace(book: _Book, current: Row[Any] | None, thing_id: int, info: SensorInfo) -> None:
-    since = _since(info, current, book.now_ms)
+    since = _since(info, book.begun(thing_id, info.id), book.now_ms)
     if current is not None:
         _close(book, current, since)
     book.connection.execute(
@@ -126,17 +143,17 @@ def _replace(book: _Book, current: Row[Any] | None, thing_id: int, info: SensorI
     )
 
 
-def _since(info: SensorInfo, current: Row[Any] | None, now_ms: int) -> int:
+def _since(info: SensorInfo, before_ms: int | None, now_ms: int) -> int:
     """Say since when a new deployment is: by its gateway, which knows it to the second, or a date.
 
-    Of the first one the date goes further back. What is not after the one before tells nothing: it
-    was not changed with the instrument.
+    Of the first one at its place the date goes further back. What is not after the beginning of the
+    one before, also of one that has left, tells nothing: it was not changed with the instrument.
     """
     told = [info.since, installed_ms(info)]
-    for since in told if current is not None else reversed(told):
+    for since in told if before_ms is not None else reversed(told):
         if since is None or not 0 <= since <= now_ms + FUTURE_TOLERANCE_MS:
             continue
-        if current is None or since > current.since:
+        if before_ms is None or since > before_ms:
             return since
     return now_ms
 

@@ -8,6 +8,10 @@ from wire.messages import FieldInfo
 # Before all that was ever measured, in ms since 1970.
 BEGINNING_MS = -(2**62)
 
+# So many instruments of one place are told apart, the newest. Who writes another model into each
+# inventory must not make all that a gateway sends slow to judge.
+MOST_ERAS = 200
+
 Told = tuple[FieldInfo, ...]
 """What a gateway says of a model that only its own catalogue knows."""
 
@@ -42,12 +46,13 @@ def eras(standings: Sequence[Standing]) -> list[tuple[int, Standing]]:
     """Say from when on which of them counts; they come as they were announced.
 
     Of several at one time the one announced last counts, and the first one reaches back to the
-    beginning. What stood there before a time of which nothing is known still counts in it: its
-    readings may arrive late.
+    beginning; so does the oldest of the newest MOST_ERAS. What stood there before a time of which
+    nothing is known still counts in it: its readings may arrive late.
     """
     if len(standings) <= 1:
         return [(BEGINNING_MS, one) for one in standings] or [(BEGINNING_MS, NOBODY)]
-    known = [replace(standings[0], since_ms=BEGINNING_MS), *standings[1:]]
+    newest = standings[-MOST_ERAS:]
+    known = [replace(newest[0], since_ms=BEGINNING_MS), *newest[1:]]
     found: list[tuple[int, Standing]] = []
     for instant in sorted({bound for one in known for bound in _bounds(one)}):
         there = [one for one in known if _stands(one, instant)]

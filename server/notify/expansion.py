@@ -166,4 +166,5 @@ def _insert(connection: Connection, condition: ColumnElement[bool], now_ms: int)
     query = _matching(condition, now_ms)
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(message).from_select(_NAMES, query).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount
+    counted = {"preserve_rowcount": True}
+    return connection.execute(statement, execution_options=counted).rowcount

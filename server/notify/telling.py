@@ -1,7 +1,6 @@
 """What notices say: each joined with its change, its rule and its place into one fact."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
@@ -26,11 +25,6 @@ def read_facts(connection: Connection, notice_ids: Sequence[int]) -> dict[int, A
         rows += connection.execute(_query().where(N.id.in_(some))).all()
     labels = _labels(connection, {_property(row) for row in rows})
     return {row.id: _fact(row, labels) for row in rows}
-
-
-def as_escalation(fact: AlertFact) -> AlertFact:
-    """Say the same to the next in turn."""
-    return replace(fact, occasion=Occasion.ESCALATION)
 
 
 def notices_of(connection: Connection, message_ids: Sequence[int]) -> list[int]:

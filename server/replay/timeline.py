@@ -34,6 +34,7 @@ from server.ingest.events import Status
 from server.ingest.journal import IN_ORDER, settle
 from server.ingest.reports import without_nul
 from server.soil.book import read_soils
+from server.soil.relative import RELATIVE
 from wire import messages, topics
 from wire.catalogue import SensorModel
 from wire.errors import ContractError
@@ -169,12 +170,14 @@ def read_timeline(connection: Connection, renewal: Renewal, announced: list[Anno
         )
     ).all()
     ids = {row.name: int(row.id) for row in rows}
+    sources = {row.name: row.source_id for row in rows}
     derived_from: dict[int, list[int]] = {}
     for row in rows:
         if row.source_id is not None:
             derived_from.setdefault(row.source_id, []).append(row.id)
     places = _read_places(connection, renewal.gateway)
-    states = list(_states(announced, ids, places, renewal.catalogue))
+    stored = _Stored(ids, sources)
+    states = list(_states(announced, stored, places, renewal.catalogue))
     return Timeline(
         journal_ids=[one.journal_id for one in announced] or [0],
         states=states or [load_series(connection, renewal.gateway, renewal.catalogue)],
@@ -226,9 +229,27 @@ def _read_places(connection: Connection, gateway: str) -> dict[Where, Place]:
     return {(things[thing_id], key): place for (thing_id, key), place in found.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """The datastreams that are there now, by name: their ids, and from which they are derived."""
+
+    ids: Mapping[str, int]
+    sources: Mapping[str, int | None]
+
+    def agrees(self, item: PlannedSeries) -> bool:
+        """Tell whether a series is what it was planned as: it keeps its origin.
+
+        What is measured is never derived, and relative water stays with the water it was made from.
+        """
+        now = self.sources[item.name]
+        if item.source is None or now == self.ids[item.source]:
+            return True
+        return now is not None and item.property != RELATIVE
+
+
 def _states(
     announced: list[Announced],
-    ids: Mapping[str, int],
+    stored: _Stored,
     places: Mapping[Where, Place],
     catalogue: Mapping[str, SensorModel],
 ) -> Iterator[dict[str, SeriesRef]]:
@@ -247,7 +268,7 @@ def _states(
             else place_of([Standing(BEGINNING_MS, None, model)])
             for where, model in models.items()
         }
-        listed = [_listed(item, ids) for item in series.values()]
+        listed = [_listed(item, stored) for item in series.values()]
         yield with_left_out(refs_of(listed, known, catalogue), one.left_out)
 
 
@@ -262,14 +283,16 @@ def _stopped(
     }
 
 
-def _listed(item: PlannedSeries, ids: Mapping[str, int]) -> Listed:
+def _listed(item: PlannedSeries, stored: _Stored) -> Listed:
+    agrees = stored.agrees(item)
+    source_id = stored.ids[item.source] if item.source else None
     return Listed(
-        datastream_id=ids[item.name],
+        datastream_id=stored.ids[item.name],
         name=item.name,
         place=(item.thing, item.sensor_key),
         property=item.property,
         unit=item.unit,
         statistic=item.statistic,
-        source_id=ids[item.source] if item.source else None,
-        transform=item.transform,
+        source_id=source_id if agrees else stored.sources[item.name],
+        transform=item.transform if agrees else None,
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, null, select, union_all
 
 from server.db.members import among
 from server.db.tables import datastream, deployment, site, soil, thing
@@ -43,13 +43,13 @@ def read_soils(connection: Connection, gateway_ids: Sequence[str]) -> dict[str, 
     """Read what holds for gateways: one question, however many there are."""
     by_site: dict[str, tuple[Layer, ...]] = {}
     by_thing: dict[str, dict[str, tuple[Layer, ...]]] = {one: {} for one in gateway_ids}
-    rows = connection.execute(
-        select(soil, site.c.key, thing.c.gateway_id, thing.c.key.label("thing"))
-        .outerjoin(site, site.c.id == soil.c.site_id)
-        .outerjoin(thing, thing.c.id == soil.c.thing_id)
-        .where(soil.c.thing_id.is_(None) | among(connection, thing.c.gateway_id, gateway_ids))
-        .order_by(soil.c.id)
-    )
+    here = among(connection, thing.c.gateway_id, gateway_ids)
+    of_things = select(soil, site.c.key, thing.c.gateway_id, thing.c.key.label("thing"))
+    of_things = of_things.join(thing, thing.c.id == soil.c.thing_id).where(here)
+    of_sites = select(soil, site.c.key, null(), null()).join(site, site.c.id == soil.c.site_id)
+    # Two parts, each by its index: of soils there may be as many as there are things.
+    found = union_all(of_things.outerjoin(site, site.c.id == soil.c.site_id), of_sites).subquery()
+    rows = connection.execute(select(found).order_by(found.c.id))
     for row in rows:
         if row.thing_id is None:
             by_site[row.key] = (*by_site.get(row.key, ()), _layer(row))

@@ -26,7 +26,7 @@ OK = 0
 _MOST_TOLD = 20
 
 
-class _Sub(argparse.ArgumentParser):
+class Sub(argparse.ArgumentParser):
     """One of the commands below; which database it is about may stand behind it as well."""
 
     def __init__(self, **options: Any) -> None:
@@ -52,7 +52,7 @@ def add_parser(
         description="Without more, lists what is active. Every new site has rules of its own at "
         "once: alerts rules lists them.",
     )
-    what: Any = parser.add_subparsers(dest="what", metavar="WHAT", parser_class=_Sub)
+    what: Any = parser.add_subparsers(dest="what", metavar="WHAT", parser_class=Sub)
     listed = what.add_parser("list", help="list what is active")
     listed.add_argument("--site", metavar="KEY", help="only there")
     what.add_parser("rules", help="list the rules")
@@ -200,7 +200,9 @@ def sentence(trial: Trial) -> str:
     count = len(trial.episodes)
     times = {0: "never", 1: "once"}.get(count, f"{count} times")
     some = f" (on {trial.watches} of {trial.found} series)" if trial.watches < trial.found else ""
-    ends = "." if not count else f"; the last {_MOST_TOLD}:" if count > _MOST_TOLD else ":"
+    ends = "." if not count else " (UTC):"
+    if count > _MOST_TOLD:
+        ends = f"; the last {_MOST_TOLD} (UTC):"
     return f"would have warned {times} in the last {trial.days} days{some}{ends}"
 
 

@@ -6,12 +6,11 @@ those of a whole stretch are counted at once.
 
 from dataclasses import replace
 
-import numpy as np
-
 from server.alerts.condition import Condition, Side
 from server.alerts.machine import Machine, Transition, step
 from server.alerts.quiet import Band, band
-from server.alerts.samples import Floats, Int64s, Samples
+from server.alerts.samples import Floats, Int64s, Samples, is_good
+from server.store.port import Int32s
 
 # Looked through at first for what is not quiet; twice as many each time there is nothing.
 _STRIDE = 64
@@ -39,6 +38,11 @@ def fold_long(
     return machine, made
 
 
+def stored_samples(time_ms: Int64s, value: Floats, quality: Int32s) -> Samples:
+    """Take observations that come in order of time, each instant once, as the store gives them."""
+    return Samples(time_ms, value, is_good(value, quality))
+
+
 def _loud(quiet: Band, time_ms: Int64s, value: Floats, at: int) -> int:
     """Find the next sample that lies outside a band."""
     stride = _STRIDE
@@ -57,9 +61,10 @@ def _gap(condition: Condition, machine: Machine, time_ms: Int64s, at: int, end: 
     """Find the first sample that comes too late to go on with what is pending; else the end."""
     if not machine.pending or end == at:
         return end
-    gaps = np.diff(time_ms[at:end], prepend=machine.pending[0].last_ms) > condition.silence_ms
-    found = int(gaps.argmax())
-    return at + found if gaps[found] else end
+    if int(time_ms[at]) - machine.pending[0].last_ms > condition.silence_ms:
+        return at
+    gaps = time_ms[at + 1 : end] - time_ms[at : end - 1] > condition.silence_ms
+    return at + 1 + int(gaps.argmax()) if gaps.any() else end
 
 
 def _grown(condition: Condition, machine: Machine, time_ms: Int64s, value: Floats) -> Machine:

@@ -16,14 +16,12 @@ from sqlalchemy import Connection, select
 
 from server.alerts.condition import HOUR_MS
 from server.alerts.machine import needs_from
-from server.alerts.samples import Samples
 from server.db.faults import is_database_fault
 from server.db.tables import latest
 from server.ingest.events import Turn
 from server.store.port import Columns
 from server.store.reading.raw import Rows, TooManyError, Windows, read_windows
-from server.watch.evidence import describe
-from server.watch.folding import fold_long
+from server.watch.folding import fold_long, stored_samples
 from server.watch.known import Intps, Known
 from server.watch.late import Mark, mark, note_late
 from server.watch.record import Entry, write
@@ -140,11 +138,11 @@ def _entries(connection: Connection, asked: Sequence[_Asked]) -> list[Entry]:
     for one in asked:
         own, before = rows.of(one.datastream_id), one.watch.machine
         first = int(np.searchsorted(own.time_ms, needs_from(before, one.first_ms)))
-        part = (own.time_ms[first:], own.value[first:], own.quality[first:])
-        machine, transitions = fold_long(one.watch.condition, before, Samples.observed(*part))
+        samples = stored_samples(own.time_ms[first:], own.value[first:], own.quality[first:])
+        machine, transitions = fold_long(one.watch.condition, before, samples)
         if machine != before:
             found.append(Entry(one.watch, machine, transitions, int(own.time_ms[-1])))
-    return describe(connection, found)
+    return found
 
 
 def _read(connection: Connection, asked: Sequence[_Asked]) -> Rows:

@@ -1,20 +1,43 @@
 """What people ask of watches: what is active now, what became of one, and by which evidence."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from server.alerts.condition import Level
 from server.alerts.machine import Change
 from server.db.alert_tables import alert_act, alert_rule, alert_transition, alert_watch
 from server.db.tables import site, thing
-from server.watch.evidence import series_of
+from server.watch.evidence import about, series_of
 from server.watch.rows import read_watches
 
 MOST = 1_000
+
+
+class Aspect(StrEnum):
+    """By what watches are chosen when they are listed; one may be in several of these."""
+
+    ACTIVE = "active"
+    UNKNOWN = "unknown"
+    ACKNOWLEDGED = "acknowledged"
+    SHELVED = "shelved"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which watches are listed: all that fit what is given, from the one after `after` on.
+
+    No aspect: what is in any of them. A site's are also those of its stations' gateways.
+    """
+
+    site: str | None = None
+    kind: str | None = None
+    aspect: Aspect | None = None
+    after: int = 0
+    limit: int = MOST
 
 
 class Standing(StrEnum):
@@ -114,6 +137,37 @@ def read_active(connection: Connection, site_key: str | None = None) -> list[Sho
     return _read(connection, *where)
 
 
+def read_standing(connection: Connection, asked: Asked, now_ms: int) -> list[Shown]:
+    """Read what is not simply normal, by id: active, silent, or shelved."""
+    where = [_W.id > asked.after, _in_aspect(asked.aspect, now_ms)]
+    if asked.kind is not None:
+        where.append(alert_rule.c.kind == asked.kind)
+    if asked.site is not None:
+        where.append(_at_site(asked.site))
+    return _read(connection, *where, order=(_W.id,), limit=asked.limit)
+
+
+def _in_aspect(aspect: Aspect | None, now_ms: int) -> ColumnElement[bool]:
+    chosen = {
+        Aspect.ACTIVE: and_(_W.level > 0, _W.silent_since.is_(None)),
+        Aspect.UNKNOWN: _W.silent_since.is_not(None),
+        Aspect.ACKNOWLEDGED: and_(_W.level > 0, _W.acked_at.is_not(None)),
+        Aspect.SHELVED: _W.shelved_until > now_ms,
+    }
+    return or_(*chosen.values()) if aspect is None else chosen[aspect]
+
+
+def _at_site(key: str) -> ColumnElement[bool]:
+    other = site.alias("home")
+    here = exists(
+        select(thing.c.id)
+        .join(other, other.c.id == thing.c.site_id)
+        .where(thing.c.gateway_id == _W.gateway_id, other.c.key == key)
+        .correlate(alert_watch)
+    )
+    return or_(site.c.key == key, and_(_W.site_id.is_(None), here))
+
+
 def read_watch(connection: Connection, watch_id: int) -> Shown | None:
     """Read one watch; None when there is none of that number in force."""
     found = _read(connection, _W.id == watch_id)
@@ -156,7 +210,15 @@ def read_lines(connection: Connection, watch_id: int) -> Lines | None:
     return Lines(series_of(watch), watch.condition.levels, watch.basis.unit)
 
 
-def _read(connection: Connection, *where: ColumnElement[bool]) -> list[Shown]:
+_WORST_FIRST = (_W.level.desc(), _W.since.desc(), _W.id)
+
+
+def _read(
+    connection: Connection,
+    *where: ColumnElement[bool],
+    order: Sequence[ColumnElement[Any]] = _WORST_FIRST,
+    limit: int = MOST,
+) -> list[Shown]:
     newest = (
         select(func.max(_T.id))
         .where(
@@ -181,10 +243,16 @@ def _read(connection: Connection, *where: ColumnElement[bool]) -> list[Shown]:
         .outerjoin(thing, thing.c.id == _W.thing_id)
         .outerjoin(alert_transition, _T.id == newest)
         .where(_W.retired_at.is_(None), *where)
-        .order_by(_W.level.desc(), _W.since.desc(), _W.id)
-        .limit(MOST)
+        .order_by(*order)
+        .limit(limit)
     )
-    return [_shown(*row) for row in rows]
+    shown = [_shown(*row) for row in rows]
+    unsaid = [one.id for one in shown if not one.evidence]
+    if not unsaid:
+        return shown
+    # Nothing has become of these yet: where they look is all there is to say.
+    told = {one.id: about(one) for one in read_watches(connection, _W.id.in_(unsaid))}
+    return [one if one.evidence else replace(one, evidence=told[one.id]) for one in shown]
 
 
 def _shown(id_: int, *row: Any) -> Shown:

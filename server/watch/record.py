@@ -5,7 +5,7 @@ is written moves `gateway.watch_rev` on, so that whoever remembers a watch reads
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, select, update
@@ -15,6 +15,7 @@ from server.alerts.machine import Machine, Transition, to_json
 from server.db.alert_tables import alert_notice, alert_transition, alert_watch
 from server.db.members import among
 from server.db.tables import gateway
+from server.watch.evidence import about
 from server.watch.rows import Watch
 from server.watch.telling import Mode, Reason, Step, Telling, Told, tell
 
@@ -34,7 +35,6 @@ class Entry:
     transitions: Sequence[Transition]
     until_ms: int | None
     late: frozenset[int] = frozenset()
-    extra: Mapping[str, object] = field(default_factory=dict)
 
 
 def write(connection: Connection, entries: Sequence[Entry], now_ms: int) -> list[Watch]:
@@ -103,7 +103,7 @@ def add_notices(connection: Connection, notices: Sequence[Notice], now_ms: int) 
 
 
 def transition_row(
-    watch: Watch, one: Transition, now_ms: int, *, is_late: bool, extra: Mapping[str, object]
+    watch: Watch, one: Transition, now_ms: int, *, is_late: bool
 ) -> dict[str, object]:
     """Give the row of a transition."""
     return {
@@ -115,7 +115,7 @@ def transition_row(
         "kind": one.kind.value,
         "level_from": int(one.level_from),
         "level_to": int(one.level_to),
-        "evidence": {**to_json(one.evidence), "began_ms": one.began_ms, **extra},
+        "evidence": {**to_json(one.evidence), "began_ms": one.began_ms, **about(watch)},
         "machine": to_json(one.machine),
         "corrected": is_late,
     }
@@ -126,22 +126,32 @@ def _insert_transitions(
 ) -> dict[tuple[object, ...], int]:
     """Insert them, and find each one's id by its key; one that is there already keeps its own."""
     rows = [
-        transition_row(entry.watch, one, now_ms, is_late=at in entry.late, extra=entry.extra)
+        transition_row(entry.watch, one, now_ms, is_late=at in entry.late)
         for entry in entries
         for at, one in enumerate(entry.transitions)
     ]
     if not rows:
         return {}
-    connection.execute(insert_unless_there(connection, alert_transition), rows)
-    columns = [alert_transition.c[name] for name in _KEY]
-    found = connection.execute(
-        select(alert_transition.c.id, *columns).where(
-            alert_transition.c.watch_id.in_({row["watch_id"] for row in rows}),
-            alert_transition.c.at >= min(int(str(row["at"])) for row in rows),
-            alert_transition.c.superseded_at.is_(None),
+    columns = [alert_transition.c.id, *(alert_transition.c[name] for name in _KEY)]
+    add = insert_unless_there(connection, alert_transition).returning(*columns)
+    found = {tuple(key): int(id_) for id_, *key in connection.execute(add, rows)}
+    if len(found) < len(rows):
+        found |= _read_ids(connection, columns, rows)
+    return found
+
+
+def _read_ids(
+    connection: Connection, columns: Sequence[Any], rows: Sequence[Mapping[str, Any]]
+) -> dict[tuple[object, ...], int]:
+    of = alert_transition.c
+    there = connection.execute(
+        select(*columns).where(
+            of.watch_id.in_({row["watch_id"] for row in rows}),
+            of.at >= min(row["at"] for row in rows),
+            of.superseded_at.is_(None),
         )
     )
-    return {tuple(key): int(id_) for id_, *key in found}
+    return {tuple(key): int(id_) for id_, *key in there}
 
 
 def _telling(entry: Entry, now_ms: int) -> Telling:

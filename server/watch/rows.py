@@ -26,7 +26,8 @@ class Basis(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `unit` is that of the values judged, `threshold` what days_to_threshold counts to, in the
     series' unit. `sources` are the series of a watch by the hour, `other` what they are compared
-    with; `span_m` bounds a root zone.
+    with; `span_m` bounds a root zone. `about` is kept beside the evidence: where and by what the
+    first of its series is measured.
     """
 
     condition: Condition
@@ -38,6 +39,7 @@ class Basis(msgspec.Struct, frozen=True, omit_defaults=True):
     sources: tuple[Source, ...] = ()
     other: Source | None = None
     span_m: tuple[float, float] | None = None
+    about: dict[str, str | float | bool | dict[str, str | bool]] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from server.api import queries
 from server.api.edge import Services, ServicesDep
 from server.api.instants import iso
 from server.web import board, carry, plots, sentences
+from server.web.alerts import counting, links, subscribe
+from server.web.alerts import pages as alerts
+from server.web.alerts.rules import router as alert_rules
 from server.web.display import age
 from server.web.headers import SecurityHeaders
 
@@ -44,6 +47,11 @@ def install(app: FastAPI) -> None:
     app.include_router(router)
     app.include_router(plots.router)
     app.include_router(carry.router)
+    # Before what takes any number: /alerts/rules.
+    app.include_router(alert_rules)
+    app.include_router(alerts.router)
+    app.include_router(subscribe.router)
+    app.include_router(links.router)
     app.mount("/static", StaticFiles(directory=_FOLDER / "static"), name="static")
     app.add_middleware(SecurityHeaders)
 
@@ -51,8 +59,13 @@ def install(app: FastAPI) -> None:
 @router.get("/", response_class=HTMLResponse)
 def show_board(services: ServicesDep) -> HTMLResponse:
     """Every station's newest values."""
+    with services.engine.connect() as connection:
+        warned = counting.read_counts(connection, services.clock())
     html = _templates.get_template("board.html").render(
-        board=_board(services), gateway_state=board.gateway_state, sentence=sentences
+        board=_board(services),
+        warned=warned,
+        gateway_state=board.gateway_state,
+        sentence=sentences,
     )
     return HTMLResponse(html, headers={"Cache-Control": "no-store"})
 

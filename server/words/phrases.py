@@ -6,6 +6,8 @@ sentence says what, where, since when and how much; the advice says what to do n
 
 from dataclasses import dataclass
 
+from server.alerts.machine import Change
+
 N_ = str  # marks what is to be translated, for the extraction
 
 
@@ -166,6 +168,18 @@ FOUND = N_("%(name)s at %(place)s: measured again since %(since)s.")
 STILL = N_("Still so, %(duration)s after it began.")
 NOBODY = N_("Nobody has acknowledged this yet.")
 CORRECTED = N_("Readings that came late have changed what we told you.")
+
+# How a heading says what became of it: what is over must not read like what has begun.
+TITLES = {
+    Change.RISEN: N_("Worse: %(name)s"),
+    Change.EASED: N_("Better: %(name)s"),
+    Change.CLEARED: N_("Over: %(name)s"),
+    Change.ENDED: N_("No longer watched: %(name)s"),
+    Change.LOST: N_("Cannot be seen: %(name)s"),
+    Change.FOUND: N_("Seen again: %(name)s"),
+}
+STILL_TITLE = N_("Still: %(name)s")
+CORRECTED_TITLE = N_("Corrected: %(name)s")
 
 SEVERITIES = {
     0: N_("fine"),

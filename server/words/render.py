@@ -71,13 +71,13 @@ def render(
 
 def _subject(language: str, sayings: Sequence[Saying], *, is_digest: bool) -> str:
     first = sayings[0]
-    names = {one.name for one in sayings}
+    titles = {one.title for one in sayings}
     if is_digest:
         what = say(language, _SUMMARY)
     elif len(sayings) == 1:
-        what = f"{first.name}: {first.spot}"
-    elif len(names) == 1:
-        what = say(language, _SEVERAL, name=first.name, count=str(len(sayings)))
+        what = f"{first.title}: {first.spot}"
+    elif len(titles) == 1:
+        what = say(language, _SEVERAL, name=first.title, count=str(len(sayings)))
     else:
         what = say(language, _MANY, count=str(len(sayings)))
     subject = say(language, _SITE, what=what, site=first.fact.place.site)

@@ -41,10 +41,14 @@ _SOILS = {
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """What is said of one fact: `name` and `spot` for headings, sentences, and details below."""
+    """What is said of one fact: `title` and `spot` for headings, sentences, and details below.
+
+    `name` is the kind's, `title` says what became of it as well.
+    """
 
     fact: AlertFact
     name: str
+    title: str
     severity: str
     spot: str
     headline: str
@@ -61,6 +65,7 @@ def saying(language: str, fact: AlertFact, now_ms: int) -> Saying:
     return Saying(
         fact,
         values["name"],
+        _title(language, fact, values["name"]),
         say(language, SEVERITIES[int(fact.level)]),
         values["place"],
         say(language, _main(fact), **values),
@@ -81,6 +86,16 @@ def _values(language: str, fact: AlertFact) -> dict[str, str]:
         "since": instant(language, fact.since_ms, fact.place.zone),
         "rule": fact.rule,
     }
+
+
+def _title(language: str, fact: AlertFact, name: str) -> str:
+    """Say what became of it in a word: this is what stands in a list of messages."""
+    became = phrases.TITLES.get(fact.change, "")
+    if fact.occasion is Occasion.CORRECTION:
+        became = became or phrases.CORRECTED_TITLE
+    elif fact.occasion in (Occasion.REMINDER, Occasion.ESCALATION):
+        became = phrases.STILL_TITLE
+    return say(language, became, name=name) if became else name
 
 
 def _main(fact: AlertFact) -> str:

@@ -1,6 +1,7 @@
 """saxaul-sim, run as its users run it."""
 
 import csv
+import re
 import signal
 import subprocess
 import sys
@@ -84,7 +85,8 @@ def test_run_plays_devices_and_writes_truth(running, scenario):
     assert running.wait(5) == OK
     truth = read_truth(scenario.parent / "truth.jsonl")
     (soil,) = [line for line in truth if line.device == "dune-1/soil-10cm"]
-    assert reply.startswith(f"1+{soil.values['vwc_raw']}+{soil.values['soil_temperature']}")
+    raw, temperature = (float(soil.values[key]) for key in ("vwc_raw", "soil_temperature"))
+    assert [float(one) for one in re.findall(r"[+-][\d.]+", reply)[:2]] == [raw, temperature]
     assert any(line.device == "dune-1/salt" and line.kind == "line" for line in truth)
 
 

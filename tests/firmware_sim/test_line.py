@@ -1,8 +1,12 @@
 """Faults between the devices and the gateway."""
 
+import re
+from decimal import Decimal
+
 import pytest
 
 from firmware_sim.devices.base import Answer, Send
+from firmware_sim.devices.talker import xor_text
 from firmware_sim.line import Faults, FaultyLine
 from firmware_sim.physics.chance import Dice
 
@@ -128,3 +132,61 @@ def test_two_that_speak_at_once_are_mixed_byte_by_byte(behind, parrot):
     assert mixed.data == b"0a+b3c.14\r\n"
     assert mixed.answer is None
     assert third == REPLY
+
+
+class Talker(Parrot):
+    """Says a sentence with another number each time."""
+
+    number = 0
+
+    def wake(self, now):
+        self.number += 1
+        body = f"WIMWV,{self.number},R,5.4,M,A"
+        data = f"${body}*{xor_text(body.encode())}\r\n".encode()
+        return [Send(0.0, data, Answer("mast", "line", {"number": Decimal(self.number)}))]
+
+
+def heard(stream):
+    """Read what a listener rightly can: sentences whose checksum holds, each ended by CR or LF."""
+    lines = (one[max(one.rfind(b"$"), 0) :] for one in re.split(rb"[\r\n]", stream)[:-1])
+    sentence = re.compile(rb"\$(WIMWV,(\d+),R,5\.4,M,A)\*([0-9A-Fa-f]{2})")
+    found = (sentence.fullmatch(one) for one in lines)
+    return [int(one[2]) for one in found if one and int(one[3], 16) == xor(one[1])]
+
+
+def xor(body):
+    return int(xor_text(body), 16)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_truth_of_a_noisy_line_is_what_can_rightly_be_read(seed):
+    faults = Faults(corrupt=0.4, truncate=0.3, garbage=0.3, trail=0.3, split=0.2, drop=0.1)
+    line = FaultyLine(Talker(), faults, Dice(seed, "faults bus"))
+    sends = [send for _ in range(3000) for send in line.wake(NOW)]
+
+    told = [int(one.answer.values["number"]) for one in sends if one.answer]
+    assert heard(b"".join(one.data for one in sends)) == told
+    assert 800 < len(told) < 2700
+
+
+@pytest.mark.parametrize(
+    ("at", "mask", "is_said"),
+    [(-1, 1, True), (-2, 1, False), (-3, 32, True), (-3, 1, False), (9, 1, False)],
+)
+def test_a_line_of_which_only_the_end_is_spoilt_is_still_said(
+    behind, monkeypatch, at, mask, is_said
+):
+    """CR ends a line by itself; `*2a` is `*2A`."""
+    line = FaultyLine(Talker(), Faults(corrupt=1.0), Dice(1, "faults bus"))
+
+    def spoil(data):
+        spoilt = bytearray(data)
+        spoilt[at] ^= mask
+        return bytes(spoilt)
+
+    monkeypatch.setattr(line, "_turn_a_bit", spoil)
+    for _ in range(40):
+        (send,) = line.wake(NOW)
+        letter = send.data.rstrip(b"\x0b\n\r\x0c")[-1:]
+        if at != -3 or letter.isalpha() or mask == 1:
+            assert (send.answer is not None) is is_said

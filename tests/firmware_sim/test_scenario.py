@@ -197,6 +197,29 @@ def test_a_swapped_device_is_another_one_for_a_while(write):
     assert heard == [[teros], [teros], [], [atmos], [atmos], [], [teros]]
 
 
+def test_a_doubled_device_shares_its_address_for_a_while(write):
+    """Both answer, the second a character later: where one sends a 0 bit the line has a 0 bit."""
+    path = write(FAULTY.replace("swapped", "doubled"))
+    line = build(load(path), path, began_s=NOW).lines["dune-sdi"]
+    teros, atmos = b"114METER   TER12 400\r\n", b"114METER   ATM41 412OTHER\r\n"
+
+    before, meanwhile, after = (who(line.bus, NOW + at) for at in (59, 61, 121))
+
+    assert before == after == [teros]
+    late = b"\xff" + atmos
+    length = len(late)
+    assert meanwhile == [
+        bytes(a & b for a, b in zip(teros.ljust(length, b"\xff"), late, strict=True))
+    ]
+
+
+def test_a_device_is_doubled_by_one_of_its_own_kind_unless_told(write):
+    path = write(FAULTY.replace("swapped", "doubled").replace('    model = "METER ATMOS 41"\n', ""))
+    line = build(load(path), path, began_s=NOW).lines["dune-sdi"]
+
+    assert [one.setup.model.model for one in line.polled] == ["METER TEROS 12"] * 2
+
+
 def test_history_knows_no_faults(write):
     path = write(FAULTY)
     line = build(load(path), path).lines["dune-sdi"]
@@ -210,6 +233,11 @@ def test_history_knows_no_faults(write):
     [
         ('"METER ATMOS 41"', '"Renke RS-FSXCS"', "cannot be swapped"),
         ('"METER ATMOS 41"', '"Nothing"', "cannot be swapped"),
+        (
+            'kind = "swapped"\n    after_s = 60\n    for_s = 60\n    model = "METER ATMOS 41"',
+            'kind = "doubled"\n    model = "Renke RS-FSXCS"',
+            "cannot be doubled by",
+        ),
         ('"swapped"', '"sleepy"', "kind"),
         ("for_s = 60", "for_s = 0", "for_s"),
         ("for_s = 60", "share = 2", "share"),

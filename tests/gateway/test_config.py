@@ -121,8 +121,11 @@ def test_one_talker_alone_needs_no_address(tmp_path):
     ("more", "told"),
     [
         ('[[thing]]\nid = "dune-1"\nname = "again"', "thing 'dune-1' is there twice"),
-        (BUS.format(id="one", port="/dev/ttyUSB1"), "bus 'one' is there twice"),
-        (BUS.format(id="two", port="/dev/ttyUSB0"), "port '/dev/ttyUSB0' is there twice"),
+        (BUS.format(id="one", port="/dev/ttyUSB1"), "bus 'one': this id is there twice"),
+        (
+            BUS.format(id="two", port="/dev/ttyUSB0"),
+            "bus 'one': port '/dev/ttyUSB0' is there twice",
+        ),
         (
             BUS.format(id="two", port="p").replace('"b"', '"a"'),
             "bus 'one', sensor 'a': sensor 'dune-1/a' is there twice",

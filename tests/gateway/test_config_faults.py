@@ -188,6 +188,32 @@ def test_who_borrows_from_a_refused_sensor_is_read_all_the_same(written):
     assert names(config) == ["soil", "deep", "wind"]
 
 
+def test_who_borrows_from_a_bus_that_cannot_be_read_is_read_all_the_same(written):
+    borrowing = ('"METER TEROS 12"', '"Campbell SR50A"\n  temperature_from = "mast"')
+    mast = '  [[bus.sensor]]\n  id = "mast"'
+    bus = '[[bus]]\nid = "mast"\nport = "/dev/ttyUSB2"\nprotocol = "sdi12"\nbaud = "fast"\n'
+    config, faults = load_valid(written(borrowing, (mast, bus + mast)))
+
+    assert [one.about for one in faults] == ["bus 'mast'"]
+    assert names(config) == ["soil", "deep", "wind"]
+
+
+@pytest.mark.parametrize("fault", ['baud = "4800"\n', ""])
+def test_a_receiver_that_cannot_be_read_keeps_no_sensor_from_being_read(written, fault):
+    receiver = (
+        f'[[bus]]\nid = "gps"\nport = "/dev/ttyUSB2"\nprotocol = "nmea0183"\n{fault}'
+        '  [[bus.sensor]]\n  id = "gps"\n  thing = "dune-1"\n'
+        '  model = "GNSS receiver, NMEA 0183"\n'
+    )
+    path = written(("[[thing]]", '[clock]\ntrust = "gnss"\n[[thing]]'))
+    text = path.read_text() + receiver
+    path.write_text(text if fault else text.replace('id = "gps"\n  thing', "id = 1\n  thing"))
+    config, faults = load_valid(path)
+
+    assert len(faults) == 1
+    assert names(config) == ALL
+
+
 def test_all_faults_are_told_at_once_in_the_order_of_the_file(written):
     path = written(
         ('address = "2"', 'address = "22"'),
@@ -226,8 +252,6 @@ def test_all_unknown_keys_are_told_at_once(written):
             5,
             "clock.trust is 'gnss' and no bus has protocol",
         ),
-        ('id = "rtu"', 'id = "sdi"', 28, "bus 'sdi' is there twice; give each its own"),
-        ("ttyUSB1", "ttyUSB0", 29, "port '/dev/ttyUSB0' is there twice; give each its own"),
         (
             "[[bus]]",
             '[[thing]]\nid = "dune-1"\nname = "again"\n[[bus]]',
@@ -242,6 +266,23 @@ def test_a_fault_of_the_whole_file_refuses_everything(written, good, bad, line, 
         load_valid(path)
 
     assert str(caught.value).startswith(f"{path}:{line}: {told}")
+
+
+@pytest.mark.parametrize(
+    ("table", "line"), [("thing", 4), ("bus", 7)], ids=["one station", "one bus"]
+)
+def test_a_table_that_should_be_one_of_a_list_is_told(written, table, line):
+    """A single pair of brackets is easily written."""
+    text = written().read_text().replace(f"[[{table}]]", f"[{table}]")
+    path = written()
+    path.write_text(text.partition('[bus]\nid = "rtu')[0])
+    with pytest.raises(ConfigError) as caught:
+        load_valid(path)
+
+    assert str(caught.value).splitlines()[0] == (
+        f"{path}:{line}: {table}: Expected `array`, got `object`; "
+        f"write [[{table}]], in double brackets"
+    )
 
 
 def test_nothing_to_read_is_refused_with_every_reason(written):
@@ -320,6 +361,7 @@ def test_a_value_of_the_wrong_sort_refuses_one_sensor_or_one_bus(
     path = written((good, bad))
     config, faults = load_valid(path)
 
+    assert len(faults) == 1
     assert str(faults[0]).startswith(f"{path}:{line}: {told}")
     assert names(config) == left
     with pytest.raises(ConfigError) as caught:
@@ -361,3 +403,23 @@ def test_a_value_of_the_wrong_sort_elsewhere_refuses_the_whole_file(written):
         f"{path}:3",
         f"{path}:21",
     ]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "told"),
+    [
+        ('id = "rtu"', 'id = "sdi"', [(8, "this id is there"), (28, "this id is there")]),
+        ("ttyUSB1", "ttyUSB0", [(9, "port '/dev/ttyUSB0'"), (29, "port '/dev/ttyUSB0'")]),
+    ],
+)
+def test_two_buses_that_clash_are_refused_and_a_third_is_read(written, good, bad, told):
+    path = written((good, bad))
+    text = path.read_text()
+    bus = TEXT[TEXT.rindex("[[bus]]") :]
+    third = bus.replace('"rtu"', '"third"').replace("ttyUSB1", "ttyUSB2").replace('"wind"', '"far"')
+    path.write_text(text + third)
+    config, faults = load_valid(path)
+
+    assert names(config) == ["far"]
+    assert [one.line for one in faults] == [line for line, _ in told]
+    assert all(one.message.startswith(text) for one, (_, text) in zip(faults, told, strict=True))

@@ -227,3 +227,35 @@ def test_the_server_is_told_what_judges_a_model_of_ones_own(config_of, notes, tm
         value=float(model.sentinel[0].value), reason=model.sentinel[0].reason
     )
     assert (sensor.fields[0].resolution) == float(model.field[0].resolution)
+
+
+def test_a_sensor_that_could_be_used_at_last_stands_since_then(
+    config_of, notes, hand, clock_of, tmp_path
+):
+    """While it was refused nobody read it: since when it stood there is not what counts."""
+    hand.synchronised = True
+    clock = clock_of(hand)
+    config_of()
+    path = tmp_path / "gateway.toml"
+    right = path.read_text().replace("  depth_m = 0.1\n", "")
+    second = right[right.index("  [[bus.sensor]]") :].replace("soil-10cm", "soil-30cm")
+    path.write_text(right + second.replace('"1"', "2"))
+    config, faults = load_valid(path)
+    (_, refused) = InventoryBook(config, notes, clock=clock, faults=faults).current().sensors
+    assert refused.refused
+    hand.advance(3_600_000)
+    path.write_text(right + second.replace('"1"', '"2"'))
+    (_, mended) = InventoryBook(load(path), notes, clock=clock).current().sensors
+
+    assert mended.since == clock.wall_of(clock.mono_ms())
+
+
+@pytest.mark.parametrize("note", ["inventory", "identities", "standing"])
+def test_a_note_that_damage_left_unreadable_is_made_anew(config_of, notes, note):
+    """Nothing else may depend on it: it would keep the gateway from starting for ever."""
+    InventoryBook(config_of(), notes).current()
+    notes.set_meta({note: '{"rev": 3, "ga'})
+    inventory = InventoryBook(config_of(), notes).current()
+
+    assert [one.id for one in inventory.sensors] == ["soil-10cm"]
+    assert InventoryBook(config_of(), notes).current() == inventory

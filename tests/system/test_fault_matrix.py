@@ -59,7 +59,10 @@ fewer_values              | modbus                   | bad frame                
 garbage                   | all                      |                             |
 no_service_request        | sdi12                    |                             |
 power_up                  | sdi12                    |                             |
+doubled model=METER_ATMOS_41 | sdi12                  | bad frame                   | once
 swapped model=METER_ATMOS_41 | sdi12                 | another sensor model answers | once
+doubled                   | sdi12 modbus              | bad frame                   | once
+doubled                   | asked                     | bad checksum, bus busy      | once
 exception                 | modbus                   | exception: device failure   | once
 busy                      | modbus                   | exception: device busy      | once
 ails                      | nmea                     | status V                    |

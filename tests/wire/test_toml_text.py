@@ -99,5 +99,19 @@ def test_what_can_be_read_has_no_faults():
     assert (faults(text, Tree, "f"), parse(text, Tree, "f").span) == ([], (1, 2))
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[bus]\nport = "a"\n', (1, "bus: Expected `array`, got `object`; write [[bus]], in double brackets")),
+        ('[[bus]]\nport = "a"\n[bus.sensor]\nmodel = "x"\n', (3, "bus[0].sensor: Expected `array`, got `object`; write [[bus.sensor]], in double brackets")),
+        ("[span]\nlow = 1\n", (1, "span: Expected `array | null`, got `object`; give a list in [ ]")),
+    ],
+)  # fmt: skip
+def test_a_table_in_the_place_of_a_list_is_a_fault(text, said):
+    (error,) = faults(text, Tree, "f")
+
+    assert (error.line, str(error).split(": ", 1)[1]) == said
+
+
 def test_text_that_is_no_toml_is_one_fault():
     assert [error.line for error in faults("a = 1\nb = [", Tree, "f")] == [2]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
-from firmware_sim.devices.base import Answer, Send, Setup, through_faults
+from firmware_sim.devices.base import Answer, Send, Setup, collided, through_faults
 from firmware_sim.faults import FaultKind
 
 
@@ -37,12 +37,15 @@ class AskedBus:
 
     def receive(self, data: bytes, now: float) -> list[Send]:
         """Let everyone hear, and let those answer that are there."""
-        return [
-            through_faults(device.setup, send, now)
+        answers = [
+            [through_faults(device.setup, send, now) for send in device.hear(data, now)]
             for device in self._devices
             if not device.setup.faults.struck(FaultKind.ABSENT, now)
-            for send in device.hear(data, now)
         ]
+        told = [sends for sends in answers if sends]
+        if len(told) < 2:
+            return [send for sends in told for send in sends]
+        return collided([sends[0] for sends in told])
 
     def wake_at(self, now: float) -> float | None:
         """Nothing comes unasked."""

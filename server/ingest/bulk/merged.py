@@ -176,11 +176,16 @@ def _without_sentinels(
 
 
 def _no_values(layout: _Layout, value: Floats) -> Iterator[tuple[int, str]]:
-    for number in frozenset().union(*(one.names.no_values for one in layout.batches)):
-        for row in np.flatnonzero(value == number).tolist():
-            owner = int(np.searchsorted(layout.starts, row, side="right")) - 1
-            told = [one for one in layout.refs[owner].no_values if one.value == number]
-            yield from ((row, one.reason) for one in told[-1:])
+    """Find them, of the series that have any: what is none to one, such as 0, others measure."""
+    numbers = frozenset().union(*(one.names.no_values for one in layout.batches))
+    if not numbers:
+        return
+    has_any = layout.by_row(np.array([bool(one.no_values) for one in layout.refs]))
+    rows = np.flatnonzero(has_any & np.isin(value, list(numbers)))
+    owners = np.searchsorted(layout.starts, rows, side="right") - 1
+    for row, owner in zip(rows.tolist(), owners.tolist(), strict=True):
+        told = [one for one in layout.refs[owner].no_values if one.value == value[row]]
+        yield from ((row, one.reason) for one in told[-1:])
 
 
 def _gross_range(layout: _Layout, value: Floats, quality: Int32s) -> Int32s:

@@ -66,3 +66,7 @@ class Channel(Protocol):
     def send(self, envelope: Envelope) -> Answer:
         """Send; raises UnsureError."""
         ...
+
+    def close(self) -> None:
+        """Let go of what is kept between messages; sending again is allowed."""
+        ...

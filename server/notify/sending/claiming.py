@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Row, Select, exists, func, select, update
 
 from server.alerts.condition import Severity
 from server.db.notify_tables import message, subscriber, subscription
-from server.notify.grouping import (
+from server.notify.matching import N, P, S, T, W, notices
+from server.notify.sending.grouping import (
     WINDOW_MS,
     Before,
     Go,
@@ -23,15 +24,19 @@ from server.notify.grouping import (
     Wait,
     decide,
 )
-from server.notify.matching import N, P, R, S, T, W, alert_notice, notices
-from server.notify.quiet_hours import Quiet, day_start_ms
-from server.notify.truth import Told, why_not
+from server.notify.sending.quiet_hours import Quiet, day_start_ms
+from server.notify.sending.truth import Earlier, Told, was_told, why_not
+from server.notify.snoozing import AGAIN
+from server.watch.telling import Reason
 
 # Candidates of one look; nearly always the first may go.
 _CANDIDATES = 20
 # One message says so many changes at most.
 _TOGETHER = 100
-_LETTER_HAS_GROUP = ""
+# Messages of before that are looked at.
+_BEFORE = 50
+# What was sent, or may have been.
+WENT_OUT = ("sent", "unsure", "claimed")
 
 _M = message.c
 
@@ -55,7 +60,6 @@ class Claim:
     attempts: int
     created_ms: int
     letter: dict[str, Any] | None
-    site: str = ""
 
 
 def is_due(connection: Connection, channel: str, now_ms: int) -> bool:
@@ -105,14 +109,16 @@ def _take(connection: Connection, row: Row[Any], by: str, now_ms: int) -> Claim 
     if (why := _refusal(row, now_ms)) != "":
         _withdraw(connection, [row.id], why)
         return None
-    if row.notice_id is None and row.group_key == _LETTER_HAS_GROUP:
+    if row.notice_id is None:  # a letter or a digest waits for nobody
         return _claimed(connection, row, [row.id], by, now_ms)
     true, level = _still_true(connection, row, now_ms)
     if row.id not in true:
         return None
     verdict = decide(now_ms, level, _manner(row), _before(connection, row, now_ms))
     if isinstance(verdict, Go):
-        return _claimed(connection, row, [row.id, *(set(true) - {row.id})], by, now_ms)
+        return _claimed(
+            connection, row, [row.id, *(one for one in true if one != row.id)], by, now_ms
+        )
     _put_off(connection, true, verdict)
     return None
 
@@ -152,8 +158,8 @@ def _together(row: Row[Any]) -> Select[Any]:
     """Ask for the messages of a group that wait, the oldest first, and how their watches stand."""
     return (
         select(
-            *(_M.id, N.watch_id, T.level_from, T.level_to, T.superseded_at),
-            *(W.level, W.retired_at, W.shelved_until, R.enabled),
+            *(_M.id, _M.key, N.watch_id, N.reason, T.level_from, T.level_to, T.superseded_at),
+            *(W.level, W.retired_at, W.shelved_until, W.acked_at),
         )
         .select_from(notices().join(message, _M.notice_id == N.id))
         .where(
@@ -176,32 +182,28 @@ def _told(connection: Connection, row: Row[Any], one: Row[Any], now_ms: int) -> 
         is_superseded=one.superseded_at is not None,
         is_retired=one.retired_at is not None,
         is_shelved=one.shelved_until is not None and one.shelved_until > now_ms,
+        is_acked=one.acked_at is not None,
+        is_again=one.reason == Reason.REMINDER.value or one.key.startswith(AGAIN),
         is_told=_was_told(connection, row, one) if is_better else None,
     )
 
 
 def _was_told(connection: Connection, row: Row[Any], one: Row[Any]) -> bool | None:
-    """Tell whether the last message before this one, of its watch, went out; None: there is none.
-
-    One that the next digest tells counts as gone out.
-    """
-    state = connection.execute(
-        select(_M.state)
-        .join(alert_notice, N.id == _M.notice_id)
-        .where(
-            _M.subscription_id == row.wish,
-            N.watch_id == one.watch_id,
-            _M.id < one.id,
-        )
+    """Tell whether a person heard that it had begun; what the next digest tells counts."""
+    rows = connection.execute(
+        select(_M.state, T.level_to)
+        .select_from(notices().join(message, _M.notice_id == N.id))
+        .where(_M.subscription_id == row.wish, N.watch_id == one.watch_id, _M.id < one.id)
         .order_by(_M.id.desc())
-        .limit(1)
-    ).scalar()
-    return None if state is None else state in ("sent", "unsure", "claimed", "digest")
+        .limit(_BEFORE)
+    )
+    earlier = [Earlier(level_to or 0, state in (*WENT_OUT, "digest")) for state, level_to in rows]
+    return was_told(one.level_to or 0, earlier)
 
 
 def _before(connection: Connection, row: Row[Any], now_ms: int) -> Before:
     """Find what a person was sent: the last of the group, and how many messages today."""
-    went = _M.state.in_(["sent", "unsure", "claimed"])
+    went = _M.state.in_(WENT_OUT)
     group_ms = connection.execute(
         select(func.max(_M.claimed_at)).where(
             _M.subscription_id == row.wish,

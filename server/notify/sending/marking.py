@@ -36,14 +36,11 @@ def mark_unsure(connection: Connection, claim: Claim, why: str) -> None:
     _set(connection, claim, state="unsure", error=why)
 
 
-def release_lost(connection: Connection, now_ms: int, *, own: str = "") -> int:
-    """Note as unsure what was claimed by a program that is gone; gives how many messages.
-
-    Nothing claimed by `own` counts as lost.
-    """
+def release_lost(connection: Connection, now_ms: int) -> int:
+    """Note as unsure what was claimed by a program that is gone; gives how many messages."""
     return connection.execute(
         update(message)
-        .where(_M.state == "claimed", _M.claimed_at < now_ms - LOST_MS, _M.claimed_by.not_like(own))
+        .where(_M.state == "claimed", _M.claimed_at < now_ms - LOST_MS)
         .values(state="unsure", error=CUT)
     ).rowcount
 

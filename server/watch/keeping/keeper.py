@@ -25,6 +25,7 @@ WATCHKEEPER_WORKS = "watchkeeper_works_again"
 _TICK_S = 0.5
 _RENEW_S = 2.0
 _CLOCK_S = 15.0
+_HOURS_S = 20.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
 _STOP_TIMEOUT_S = 5.0
 # Between two transactions, so that a writer that waits on SQLite gets in.
@@ -63,6 +64,7 @@ class Rounds:
     _renewal: Renewal = field(init=False)
     _renew_s: float = float("-inf")
     _clock_s: float = float("-inf")
+    _hours_s: float = float("-inf")
 
     def __post_init__(self) -> None:
         """Begin with everything due."""
@@ -73,8 +75,11 @@ class Rounds:
         if now_s >= self._renew_s + _RENEW_S:
             self._renewal.step(now_ms)
             self._renew_s = now_s
+        with_hours = now_s >= self._hours_s + _HOURS_S
         with self.engine.connect() as connection:
-            gateways = read_behind(connection, now_ms)
+            gateways = read_behind(connection, now_ms, with_hours=with_hours)
+        if with_hours and not gateways:
+            self._hours_s = now_s
         self.behind = len(gateways)
         for one in gateways:
             if self.is_stopping():

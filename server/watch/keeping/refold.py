@@ -21,7 +21,6 @@ from server.alerts.machine import (
 )
 from server.alerts.samples import Samples
 from server.db.alert_tables import alert_transition
-from server.watch.evidence import describe
 from server.watch.folding import fold_long
 from server.watch.keeping.samples import Read, read_samples
 from server.watch.record import Entry, write
@@ -66,7 +65,7 @@ def refold(connection: Connection, watches: Sequence[Watch], now_ms: int) -> lis
     locks of all gateways concerned must be held, and the watches have been read since.
     """
     entries = [_entry(connection, one, now_ms) for one in watches]
-    return write(connection, describe(connection, entries), now_ms)
+    return write(connection, entries, now_ms)
 
 
 def _entry(connection: Connection, watch: Watch, now_ms: int) -> Entry:
@@ -83,7 +82,8 @@ def _fold(connection: Connection, watch: Watch, now_ms: int) -> _Made:
     again_ms = watch.refold_from_ms
     if again_ms is None:
         return _go_on(connection, watch, watch.machine, now_ms)
-    kept = _read_kept(connection, watch)
+    is_new = watch.folded_until_ms is None and watch.base is None
+    kept = [] if is_new else _read_kept(connection, watch)
     sure = [one for one in kept if one.at_ms < again_ms]
     is_of_base = watch.base is not None and again_ms <= (watch.base_at_ms or 0)
     if sure and not is_of_base:

@@ -12,6 +12,7 @@ from server.db.alert_tables import alert_rule
 from server.db.engine import writing
 from server.db.locks import lock_gateways
 from server.db.tables import gateway, site, soil, thing
+from server.soil.book import grounds_of
 from server.watch.rules.book import enter_defaults, read_rules
 from server.watch.rules.expand import expand
 from server.watch.rules.subjects import Measured, read_others, read_subjects
@@ -61,7 +62,9 @@ class Renewal:
         for one, made_of in stale.items():
             with writing(self.engine) as connection:
                 lock_gateways(connection, [one])
-                wanted = wants.at(read_subjects(connection, one))
+                subjects = read_subjects(connection, one)
+                wants.grounds = grounds_of(connection, subjects.wet)
+                wanted = wants.at(subjects)
                 if expand(connection, one, wanted, now_ms):
                     self._made_of[one] = made_of
 
@@ -90,11 +93,12 @@ def _read_origins(connection: Connection) -> _State:
 
 
 def _read_force(connection: Connection) -> _State:
+    soils = connection.execute(select(func.count(), func.max(soil.c.said_at))).one()
     rules = connection.execute(
         select(func.count(), func.sum(alert_rule.c.rev), func.max(alert_rule.c.changed_at))
     ).one()
     zones = connection.execute(select(site.c.id, site.c.time_zone).order_by(site.c.id)).all()
-    return (tuple(rules), tuple(map(tuple, zones)))
+    return (tuple(rules), tuple(map(tuple, zones)), tuple(soils))
 
 
 def _read_gateways(connection: Connection) -> dict[str, _State]:

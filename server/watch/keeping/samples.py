@@ -13,6 +13,7 @@ from server.alerts.kinds import InputKind
 from server.alerts.samples import Samples
 from server.store.reading.raw import Rows, Windows, read_windows
 from server.watch.evidence import series_in
+from server.watch.folding import stored_samples
 from server.watch.judging import SETTLED_MS
 from server.watch.rows import Basis, Source, Watch
 from wire.batch import MAX_TIME_MS
@@ -48,7 +49,7 @@ def read_judged(
     if datastream_id is not None:
         rows = _rows(connection, [datastream_id], from_ms + 1, MAX_TIME_MS + 1)
         until_ms = int(rows.time_ms[-1]) if len(rows.time_ms) else None
-        return Read(Samples.observed(rows.time_ms, rows.value, rows.quality), until_ms)
+        return Read(stored_samples(rows.time_ms, rows.value, rows.quality), until_ms)
     until_ms = settled_hour(now_ms)
     begins_ms = from_ms - from_ms % HOUR_MS - _lookback_ms(basis)
     rows = _rows(connection, series_in(basis), begins_ms, until_ms)

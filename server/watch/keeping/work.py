@@ -21,11 +21,15 @@ _MANY = 20
 _W = alert_watch.c
 
 
-def read_behind(connection: Connection, now_ms: int) -> list[str]:
-    """List the gateways with watches whose records are behind."""
+def read_behind(connection: Connection, now_ms: int, *, with_hours: bool = True) -> list[str]:
+    """List the gateways with watches whose records are behind.
+
+    What came late is soon found; to find who lacks an hour all that are judged by it are read.
+    """
+    behind = _is_behind(now_ms) if with_hours else _is_late()
     return list(
         connection.execute(
-            select(_W.gateway_id).where(_is_behind(now_ms)).distinct().order_by(_W.gateway_id)
+            select(_W.gateway_id).where(behind).distinct().order_by(_W.gateway_id)
         ).scalars()
     )
 
@@ -42,6 +46,10 @@ def catch_up(engine: Engine, gateway_id: str, now_ms: int) -> int:
         refold(connection, watches, now_ms)
         bump(connection, others)
     return len(watches)
+
+
+def _is_late() -> ColumnElement[bool]:
+    return _W.retired_at.is_(None) & _W.refold_from.is_not(None)
 
 
 def _is_behind(now_ms: int) -> ColumnElement[bool]:

@@ -185,5 +185,5 @@ def _end(connection: Connection, watch: Watch, now_ms: int) -> None:
         condition.levels[0].threshold,
     )
     _, transition = end(condition, machine, now_ms, worst, REMOVED)
-    row = transition_row(watch, transition, now_ms, is_late=False, extra={})
+    row = transition_row(watch, transition, now_ms, is_late=False)
     connection.execute(insert(alert_transition), [row | {"machine": to_json(Machine())}])

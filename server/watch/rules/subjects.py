@@ -8,6 +8,10 @@ from sqlalchemy import Connection, func, select
 from server.alerts.rules import Scope
 from server.db.tables import datastream, deployment, observed_property, site, thing
 
+_WET = ("vwc", "relative_extractable_water")
+# In a calm there is none, which is no fault; its sensor gives the speed as well.
+_MAY_BE_NONE = ("wind_direction",)
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -16,6 +20,7 @@ class Place:
     gateway_id: str
     thing_id: int | None = None
     thing: str = ""
+    name: str = ""
     site_id: int | None = None
     site: str = ""
     zone: str = "UTC"
@@ -33,6 +38,7 @@ class Measured:
     unit: str
     interval_s: float
     depth_m: float | None
+    height_m: float | None
     is_derived: bool
 
 
@@ -43,6 +49,11 @@ class Subjects:
     gateway: Place
     things: Sequence[Place]
     series: Sequence[Measured]
+
+    @property
+    def wet(self) -> list[int]:
+        """The series that tell of water in the soil, by their ids."""
+        return [one.datastream_id for one in self.series if one.property in _WET]
 
     def chosen(self, scope: Scope, properties: Sequence[str]) -> list[Measured]:
         """Give the series in a scope: of the first property that a thing has; of none, measured."""
@@ -77,7 +88,7 @@ def covers(scope: Scope, one: Measured) -> bool:
 def read_subjects(connection: Connection, gateway_id: str) -> Subjects:
     """Read what there is at a gateway."""
     rows = connection.execute(
-        select(thing.c.id, thing.c.key, site.c.id, site.c.key, site.c.time_zone)
+        select(thing.c.id, thing.c.key, thing.c.name, site.c.id, site.c.key, site.c.time_zone)
         .join(site, site.c.id == thing.c.site_id)
         .where(thing.c.gateway_id == gateway_id)
         .order_by(thing.c.id)
@@ -105,7 +116,7 @@ def _is_at(scope: Scope, place: Place) -> bool:
 
 def _of_first(series: Sequence[Measured], properties: Sequence[str]) -> list[Measured]:
     if not properties:
-        return [one for one in series if not one.is_derived]
+        return [one for one in series if not one.is_derived and one.property not in _MAY_BE_NONE]
     there = {one.property for one in series}
     first = next((one for one in properties if one in there), None)
     return [one for one in series if one.property == first]
@@ -126,7 +137,7 @@ def _read_series(connection: Connection, things: dict[int, Place]) -> list[Measu
         select(
             *(datastream.c.id, datastream.c.name, datastream.c.thing_id, datastream.c.sensor_key),
             *(observed_property.c.key, datastream.c.unit, datastream.c.interval_s),
-            *(deployment.c.depth_m, datastream.c.source_id.is_not(None)),
+            *(deployment.c.depth_m, deployment.c.height_m, datastream.c.source_id.is_not(None)),
         )
         .join(observed_property, observed_property.c.id == datastream.c.observed_property_id)
         .outerjoin(deployment, deployment.c.id == newest)

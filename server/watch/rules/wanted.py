@@ -1,8 +1,9 @@
 """Which watches rules call for at a gateway, and what each is judged by."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -11,9 +12,13 @@ from server.alerts.kinds import InputKind, Pace, Subject
 from server.alerts.rules import Scope
 from server.alerts.settled import Settled
 from server.alerts.settling import Series, condition_of, value_unit
+from server.soil.ground import Ground
 from server.watch.rows import Basis, Source
 from server.watch.rules.subjects import Measured, Place, Subjects
 from wire.errors import ConfigError
+
+# Kinds that speak of water in the soil.
+_OF_SOIL = ("dry_soil", "getting_dry", "water_arrived")
 
 RULE_UNFIT = "rule_does_not_fit"
 
@@ -48,6 +53,7 @@ class Wants:
 
     rules: Sequence[Ruled]
     others: Others
+    grounds: Mapping[int, Ground] = field(default_factory=dict)
     _conditions: dict[tuple[int, Series], Condition] = field(default_factory=dict)
     _unfit: set[str] = field(default_factory=set)
 
@@ -95,21 +101,23 @@ class Wants:
         settled, series = rule.settled, _series(one)
         subject = f"datastream:{one.datastream_id}"
         if settled.pace is Pace.SAMPLE:
-            basis = self._basis(rule, series)
+            basis = self._basis(rule, series, one)
             return Wanted(rule.id, subject, one.place, one.datastream_id, basis)
         other = self._other(settled, one) if settled.input is InputKind.DIFFERENCE else None
-        basis = self._basis(rule, series, (_source(one),), _source(other) if other else None)
+        sources = ((_source(one),), _source(other) if other else None)
+        basis = self._basis(rule, series, one, *sources)
         return Wanted(rule.id, subject, one.place, None, basis)
 
     def _of_profile(self, rule: Ruled, layers: Sequence[Measured]) -> Wanted:
         first = layers[0]
-        basis = self._basis(rule, _series(first), tuple(_source(one) for one in layers))
+        basis = self._basis(rule, _series(first), first, tuple(_source(one) for one in layers))
         return Wanted(rule.id, f"thing:{first.place.thing_id}", first.place, None, basis)
 
     def _basis(
         self,
         rule: Ruled,
         series: Series,
+        first: Measured | None = None,
         sources: tuple[Source, ...] = (),
         other: Source | None = None,
     ) -> Basis:
@@ -126,7 +134,24 @@ class Wants:
             sources=sources,
             other=other,
             span_m=(float(depth_m[0]), float(depth_m[1])) if depth_m else None,
+            about=self._about(settled, first) if first else {},
         )
+
+    def _about(self, settled: Settled, one: Measured) -> dict[str, Any]:
+        """Say where and by what a series is measured, and in which soil if that matters."""
+        told: dict[str, Any] = {
+            "datastream_id": one.datastream_id,
+            "datastream": one.name,
+            "thing": one.place.name,
+            "sensor": one.sensor,
+            "property": one.property,
+        }
+        heights = {"depth_m": one.depth_m, "height_m": one.height_m}
+        told |= {key: value for key, value in heights.items() if value is not None}
+        ground = self.grounds.get(one.datastream_id)
+        if settled.kind.key in _OF_SOIL and ground is not None:
+            told["soil"] = {"texture": ground.texture, "assumed": ground.is_assumed}
+        return told
 
     def _condition(self, rule: Ruled, series: Series) -> Condition:
         """Make the condition; series that are alike share theirs."""

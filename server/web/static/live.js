@@ -5,7 +5,7 @@ import { ZONE, age, instant, number, reasonOf, stateOf, words } from "./words.js
 
 const REFRESH_MS = 30_000;
 const REFRESH_SOON_MS = 300;
-const SENTENCES = "#overview, .gateway, .remarks, .station-head p";
+const SENTENCES = "#overview, #warned, .gateway, .remarks, .station-head p";
 
 let ahead = 0; // the server's clock minus this one's, in ms
 const now = () => Date.now() + ahead;

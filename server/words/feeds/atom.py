@@ -59,7 +59,7 @@ def _entry(root: ET.Element, feed: Feed, one: Entry, language: str) -> None:
     said = saying(language, one.fact, one.recorded_ms)
     entry = ET.SubElement(root, "entry")
     _put(entry, "id", f"{feed.address}#{one.fact.key}")
-    _put(entry, "title", f"{said.name}: {said.spot}")
+    _put(entry, "title", f"{said.title}: {said.spot}")
     _put(entry, "updated", _instant(one.recorded_ms))
     _put(entry, "published", _instant(one.recorded_ms))
     for kind, address in (("text/html", one.page), (CAP_MEDIA_TYPE, one.cap)):

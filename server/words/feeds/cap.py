@@ -137,7 +137,7 @@ def _info(
     _put(info, "onset", instant(fact.since_ms))
     _put(info, "expires", instant(sent_ms + kind.realarm_ms))
     _put(info, "senderName", issuer.name)
-    _put(info, "headline", f"{said.name}: {said.spot}, {fact.place.site}"[:160])
+    _put(info, "headline", f"{said.title}: {said.spot}, {fact.place.site}"[:160])
     _put(info, "description", " ".join([said.headline, *said.sentences, *said.details]))
     if said.advice:
         _put(info, "instruction", said.advice)

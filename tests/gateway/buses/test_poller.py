@@ -101,6 +101,24 @@ def test_a_slot_becomes_an_observation_of_every_field_stamped_with_the_slot(
     assert (1_010_000 + hand_clock.offset) % 10_000 == 0
 
 
+def test_a_clock_that_is_set_after_the_start_dates_no_first_reading_far_back(
+    bus, probe, peer, hand_clock
+):
+    """A machine without a battery-backed clock learns the time a while after it has started."""
+    line = bus(peer(answer).port, probe(interval_s=600.0))
+    begun_ms = hand_clock.mono
+    hand_clock.offset -= (begun_ms + hand_clock.offset) % 600_000 - 10_000  # a slot in 590 s
+    for _ in range(50):
+        hand_clock.pass_s(10)
+        assert line.step() == []
+    hand_clock.offset += 580_000  # as it turns out there was one 10 s after the start
+    seen = line.step()
+    hand_clock.pass_s(110)
+    seen += line.step()
+
+    assert {one.mono_ms - begun_ms for one in seen} == {610_000}
+
+
 def test_what_one_sensor_said_is_handed_over_before_the_next_is_asked(bus, probe, peer, hand_clock):
     """A power cut during a round costs what is being read, not what has been read."""
     device = peer(answer)

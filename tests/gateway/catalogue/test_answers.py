@@ -92,9 +92,9 @@ def read(model, *answers):
           "permittivity": "not in this answer"}),
         # Recomputed from the maker's samples of each line.
         ("NMEA 0183 weather station", "$WIMWV,214.8,T,5.4,M,A*28",
-         {"wind_speed": "5.4", "wind_speed_max": "5.4", "wind_direction": "214.8",
-          "air_temperature": "not in this answer", "relative_humidity": "not in this answer",
-          "air_pressure": "not in this answer"}),
+         {"wind_speed": "5.4", "wind_speed_max": "5.4", "wind_gust": "5.4",
+          "wind_direction": "214.8", "air_temperature": "not in this answer",
+          "relative_humidity": "not in this answer", "air_pressure": "not in this answer"}),
     ],
 )  # fmt: skip
 def test_an_answer_is_read_as_its_manual_says(model, answer, values):

@@ -78,6 +78,16 @@ def test_a_gateway_uses_its_own_models_wherever_it_is_started(gateway, monkeypat
     assert port_settings(bus, config.models).baud == 2400
 
 
+def test_what_runs_keeps_its_models_while_somebody_is_at_work_on_their_files(gateway, folder):
+    """Else nothing would be sent from the next connection on: the inventory comes first."""
+    config = load(gateway)
+    before = compose(config, {}, 1)
+    (folder / "acme.toml").write_text("half a fi", encoding="utf-8")
+    assert compose(config, {}, 1) == before
+    (folder / "acme.toml").unlink()
+    assert compose(config, {}, 1) == before
+
+
 def test_the_server_is_told_property_and_unit_of_a_model_it_cannot_know(gateway):
     inventory = compose(load(gateway), {}, 1)
 

@@ -118,7 +118,7 @@ def place(config_of, hand, clock_of, tmp_path):
             buses={"sdi": bus},
             scanning=scanning,
             settings=settings,
-            restart=restart.set,
+            restart=lambda _: restart.set(),
         )
     )
     yield Place(desk, board, outbox, link, visits, data_dir, kept, bus, settings, ports, restart)

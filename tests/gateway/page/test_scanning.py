@@ -135,6 +135,17 @@ def test_one_scan_at_a_time_which_can_be_stopped(scanning_of, device, until):
     assert "[[bus.sensor]]" in told.toml
 
 
+def test_no_scan_begins_while_the_gateway_stops(scanning_of, device):
+    """It would keep the port from the gateway that starts then."""
+    line = device()
+    scanning = scanning_of(extra=[line.port])
+    scanning.close()
+    with pytest.raises(ValueError, match="stopping"):
+        scanning.start(line.port, pause=False)
+
+    assert scanning.phase is Phase.NONE
+
+
 def test_a_scan_is_bounded_in_time(scanning_of, device, until):
     now_s = [0.0]
     port = device(lambda _: b"").port

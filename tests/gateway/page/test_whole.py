@@ -20,8 +20,9 @@ ANSWERS = {
 
 
 @pytest.fixture
-def gateway(tmp_path, config_of, device):
+def gateway(tmp_path, config_of, device, monkeypatch):
     """Run a gateway whose only sensor is due in an hour; its page's port is taken."""
+    monkeypatch.delenv("SAXAUL_PAGE_PIN", raising=False)
     soil = device(lambda asked: ANSWERS.get(asked, b""))
     config_of(serial=soil.port, interval_s=86_400)
     taken = socket.create_server(("127.0.0.1", 0))
@@ -84,3 +85,28 @@ def test_a_fresh_gateway_has_a_page_and_reads_what_was_added_after_a_restart_on_
     until(lambda: sensors() == ["dune-1/soil-10cm"])
 
     assert running.poll() is None  # the same process, which any service manager may keep
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("[uplink]", '[uplink]\ntls = true\nca_file = "/no"'), "ca_file '/no' is not there"),
+        (('"127.0.0.1:', '"0.0.0.0:'), "can be reached from elsewhere"),
+        (('"/dev/pts/', '"/dev/gone/'), "is not there; ports found"),
+    ],
+)
+def test_settings_that_nothing_could_start_with_are_refused_and_it_goes_on(
+    gateway, tmp_path, until, change, told
+):
+    """A station where nothing is read any more is worse than one with its old settings."""
+    app, taken, port = gateway
+    taken.close()
+    until(lambda: app._page.port == port)
+    path = tmp_path / "gateway.toml"
+    text = path.read_text()
+    assert change[0] in text
+    path.write_text(text.replace(*change))
+    status, answer = Browser(port).ask("/api/restart", {})
+
+    assert (status, app.restart_wanted.is_set()) == (422, False)
+    assert told in answer["error"]

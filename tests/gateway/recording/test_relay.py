@@ -1,6 +1,6 @@
 """Nobody who reads a line waits for the disk; what does not fit is counted."""
 
-from threading import Event
+from threading import Event, Timer
 
 import pytest
 
@@ -79,6 +79,17 @@ def test_what_a_full_disk_refused_is_kept_with_what_comes_next(passing, outbox, 
     assert outbox.kept == [1, 2]
 
 
+def test_what_a_full_disk_refused_is_tried_again_though_nothing_comes(
+    passing, outbox, observe, monkeypatch, until
+):
+    """The next reading may be an hour away; so long nothing would outlast a power cut."""
+    monkeypatch.setattr(relay, "AGAIN_S", 0.01)
+    outbox.fault = StoreError("outbox.db: database or disk is full")
+    outbox.goes_on.set()
+    passing([observe(1)])
+    until(lambda: outbox.kept == [1])
+
+
 def test_a_bug_on_the_way_is_told_of_and_loses_nothing(
     passing, outbox, observe, monkeypatch, until, capsys
 ):
@@ -95,6 +106,15 @@ def test_a_stop_does_not_wait_for_a_disk_that_stalls(passing, outbox, observe):
     assert outbox.is_asked.wait(20)
     passing.stop(0.01)
     assert outbox.kept == []
+
+
+def test_a_bug_at_the_stop_loses_nothing(passing, outbox, observe):
+    outbox.fault = ZeroDivisionError()
+    passing([observe(1)])
+    assert outbox.is_asked.wait(20)
+    Timer(0.2, outbox.goes_on.set).start()
+    passing.stop(20)
+    assert outbox.kept == [1]
 
 
 def test_what_comes_after_the_stop_is_handed_on_as_it_comes(passing, outbox, observe):

@@ -4,7 +4,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.readings import Reading
@@ -42,14 +42,19 @@ class Line:
         self.sampler = Sampler(PLACE, plan, clock, notebook, **more)
         self.schedule = Schedule(sample_s or interval_s, clock.mono)
 
-    def until(self, mono_ms, read):
-        """Let time pass; `read` tells a slot's value or the reason why there is none."""
+    def until(self, mono_ms, read, keep=lambda _: None):
+        """Let time pass; `read` tells a slot's value or the reason why there is none.
+
+        What is observed at a slot is given to `keep` before the next one.
+        """
         self.clock.mono = mono_ms
         done = []
         for slot_ms in self.schedule.due(mono_ms, self.clock.offset):
             told = read(slot_ms)
             value, reason = (None, told) if isinstance(told, str) else (Decimal(told), "")
-            done += self.sampler.take(slot_ms, [Reading(self.key, value, reason)])
+            found = self.sampler.take(slot_ms, [Reading(self.key, value, reason)])
+            keep(found)
+            done += found
         return done
 
 
@@ -160,17 +165,67 @@ def test_a_memo_that_cannot_be_read_is_no_memo(clock, notebook):
 def test_rain_that_is_out_of_the_gauge_outlives_a_power_cut(clock, notebook):
     """Read each minute and reported every ten: what was read before the cut is reported after it."""
     line = Line(RAIN, clock, 40, 10, notebook)
-    notebook.commit(line.until(1_030_000, lambda _: Decimal("0.2")))
+    line.until(1_030_000, lambda _: Decimal("0.2"), notebook.commit)
 
     clock.mono = 1_030_001
     again = Line(RAIN, clock, 40, 10, notebook)
-    found = again.until(1_040_000, lambda _: Decimal("0.1"))
-    notebook.commit(found)
+    found = again.until(1_040_000, lambda _: Decimal("0.1"), notebook.commit)
 
     assert told(found) == [(1_040_000, Decimal("0.7"))]
     clock.mono = 1_040_001
     last = Line(RAIN, clock, 40, 10, notebook)
     assert told(last.until(1_080_000, lambda _: 0))[-1] == (1_080_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("boot", "away_s", "flag"),
+    [
+        ("boot-a", 0, Flag.PASS),
+        ("boot-a", 3600, Flag.SUSPECT),  # an hour's rain at one instant
+        ("boot-b", 0, Flag.SUSPECT),  # nobody knows how long the machine was off
+    ],
+)
+@pytest.mark.parametrize("sample_s", [None, 10])
+def test_the_first_rain_after_a_restart_is_of_a_known_time_or_suspect(
+    clock, notebook, boot, away_s, flag, sample_s
+):
+    line = Line(RAIN, clock, 40, sample_s, notebook)
+    line.until(1_080_000, lambda _: Decimal("0.1"), notebook.commit)
+    clock.mono = 1_080_001 + away_s * 1000
+    again = Line(RAIN, clock, 40, sample_s, Notebook(boot, notebook.memos))
+    found = again.until(clock.mono + 39_999, lambda _: Decimal("0.1"))
+
+    assert [(one.value > 0, one.flag) for one in found] == [(True, flag)]
+
+
+def test_rain_gathered_before_a_restart_and_after_it_is_of_one_interval(clock, notebook):
+    line = Line(RAIN, clock, 40, 10, notebook)
+    line.until(1_060_000, lambda _: Decimal("0.1"), notebook.commit)
+    clock.mono = 1_060_001
+    again = Line(RAIN, clock, 40, 10, notebook)
+    (found,) = again.until(1_080_000, lambda _: Decimal("0.1"))
+
+    assert (found.value, found.flag) == (Decimal("0.4"), Flag.PASS)
+
+
+@pytest.mark.parametrize(
+    ("boot", "reading", "expected"),
+    [
+        ("boot-a", 170, (Decimal(70), Flag.PASS)),
+        ("boot-b", 170, (Decimal(70), Flag.SUSPECT)),
+        ("boot-b", 30, (None, Flag.MISSING)),
+    ],
+)
+def test_what_a_counter_added_across_a_restart(clock, notebook, boot, reading, expected):
+    """Its reading persists: the increment is right, and suspect where it may span longer."""
+    line = Line(COUNTER, clock, 40, None, notebook)
+    notebook.commit(line.until(1_000_000, lambda _: 100))
+    clock.mono = 1_000_001
+    again = Line(COUNTER, clock, 40, None, Notebook(boot, notebook.memos))
+    (found,) = again.until(1_040_000, lambda _: reading)
+
+    assert (found.value, found.flag) == expected
+    assert found.reason == ("counter reset" if expected[0] is None else "")
 
 
 def test_a_dry_gauge_writes_nothing(clock, notebook):
@@ -217,6 +272,15 @@ moves = st.lists(
 
 
 @given(moves=moves)
+@example(
+    moves=[
+        (8264, 6, 0),
+        (123, 0, "timeout"),
+        (21607, 0, "timeout"),
+        (6242, -123, 0),
+        (23882, 0, 0),
+    ]
+)
 def test_however_the_clock_is_set_no_rain_is_lost_doubled_or_misdated(moves):
     clock = HandClock()
     line = Line(RAIN, clock, 40, 10)
@@ -234,7 +298,7 @@ def test_however_the_clock_is_set_no_rain_is_lost_doubled_or_misdated(moves):
         assert all((one.mono_ms + offset) % 40_000 == 0 for one in reported)
         assert all(clock.mono - 40_000 * 3 // 2 <= one.mono_ms <= clock.mono for one in reported)
         found += reported
-    waiting = sum(value for _, value in line.sampler._window.sums())
+    waiting = sum(one.value for one in line.sampler._window.sums())
 
     assert sum(one.value or 0 for one in found) + waiting == sum(fallen)
     gaps = [later.mono_ms - earlier.mono_ms for earlier, later in pairwise(found)]
@@ -314,12 +378,13 @@ def test_rain_that_is_out_of_the_gauge_outlives_a_change_to_one_sample(
     clock, notebook, first, expected
 ):
     """`sample_s` is taken out of the settings: what was gathered comes first, and comes once."""
-    notebook.commit(Line(RAIN, clock, 40, 10, notebook).until(1_030_000, lambda _: Decimal("0.2")))
+    before = Line(RAIN, clock, 40, 10, notebook)
+    before.until(1_030_000, lambda _: Decimal("0.2"), notebook.commit)
     clock.mono = 1_030_001
 
     line = Line(RAIN, clock, 40, None, notebook)
-    found = line.until(1_080_000, {1_040_000: first, 1_080_000: Decimal("0.3")}.__getitem__)
-    notebook.commit(found)
+    readings = {1_040_000: first, 1_080_000: Decimal("0.3")}
+    found = line.until(1_080_000, readings.__getitem__, notebook.commit)
 
     assert told(found) == [(1_040_000, Decimal(expected)), (1_080_000, Decimal("0.3"))]
     assert read(notebook.recall(f"{PLACE}/rain")).gathered is None
@@ -335,7 +400,7 @@ def test_rain_that_stands_for_missed_slots_too_is_suspect(clock):
     found = line.until(4_600_000, lambda _: next(samples))
 
     assert [(one.value, one.flag) for one in found if one.value is not None] == [
-        (0, Flag.PASS),
+        (0, Flag.SUSPECT),  # nobody knows since when
         (Decimal("12.4"), Flag.SUSPECT),
         (Decimal("0.2"), Flag.PASS),
     ]

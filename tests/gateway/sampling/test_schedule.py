@@ -139,3 +139,10 @@ def test_however_the_wall_clock_is_set_slots_are_neither_lost_nor_doubled(interv
     gaps = [later - earlier for earlier, later in pairwise(taken)]
     assert all(interval // 2 < gap <= interval // 2 + interval for gap in gaps)
     assert looked - (taken[-1] if taken else 0) <= interval // 2 + interval
+
+
+def test_a_clock_that_is_set_before_the_first_slot_puts_none_far_in_the_past():
+    schedule = Schedule(10, 1_000_001)
+    assert schedule.due(1_008_000, 0) == []
+    assert schedule.due(1_009_000, -1_500) == []  # 1_001_500 is more than half an interval ago
+    assert schedule.due(1_012_000, -1_500) == [1_011_500]

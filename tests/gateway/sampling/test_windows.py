@@ -99,10 +99,27 @@ def test_a_wind_that_cancels_out_has_no_direction(winds):
 
 def test_only_lines_with_both_angle_and_speed_count_for_the_direction():
     lines = [wind("90", "5"), [Reading("MWV.angle", Decimal(180)), Reading("MWV.speed", None, "x")]]
-    found = closed(STATION, 2, [*lines, *lines])
+    found = closed(STATION, 3, [*lines, lines[0]])
 
     assert found["wind_direction"] == (Decimal("90.0"), "")
     assert found["wind_speed"] == (Decimal("5.00"), "")
+
+
+def test_a_station_tells_the_mean_of_the_last_minutes_and_the_gust_of_all():
+    """WMO-No. 8: wind over 10 minutes, temperature over one; the gust is 3 s of any of them."""
+    calm_s, windy_s = 3000, 600
+    lines = [
+        [*wind("90", "1"), Reading("XDR.C.AIR", Decimal(20))],
+    ] * calm_s
+    lines[100:103] = [[*wind("90", "12"), Reading("XDR.C.AIR", Decimal(20))]] * 3
+    lines += [[*wind("180", "5"), Reading("XDR.C.AIR", Decimal(20))]] * (windy_s - 60)
+    lines += [[*wind("180", "5"), Reading("XDR.C.AIR", Decimal(25))]] * 60
+    found = closed(STATION, calm_s + windy_s, lines)
+
+    assert found["wind_speed"] == (Decimal("5.00"), "")
+    assert found["wind_direction"] == (Decimal("180.0"), "")
+    assert found["air_temperature"] == (Decimal("25.00"), "")
+    assert found["wind_gust"] == (Decimal("12.00"), "")
 
 
 def test_a_counter_sums_its_counts_and_its_seconds():

@@ -2,7 +2,7 @@
 
 from gateway.drivers.modbus import plan
 from gateway.scan import FoundSensor
-from gateway.scan.modbus import DAMAGED
+from gateway.scan.modbus import DAMAGED, NOT_NAMED
 from wire.catalogue import Protocol, bundled
 
 ECTH = "RS485 soil probe ECTH (0x0000 family)"
@@ -86,6 +86,58 @@ def test_models_that_begin_alike_cost_one_question_together(device, scanned, has
     assert len(begins) < sum(one.modbus is not None for one in bundled().values())
     assert set(starts) == begins | {(3, 0)}
     assert max(starts.count(one) for one in starts) <= 3  # rates, 8E1 is not for a pty
+
+
+def test_what_there_is_no_time_for_is_told(device, scanned, hasty):
+    """Ten probes that refuse nothing and know few registers must not take a minute."""
+    there = device(lambda _: b"")
+    scanner = scanned(there.port, hasty(**NO_SDI12, modbus_limit_s=0.0), PROBES)
+
+    (told,) = scanner.untried
+    assert told.startswith(f"{there.port}: not tried, for want of time: Modbus at 9600 baud 8N1, ")
+    assert told.endswith("; name fewer ids: --ids 1-3")
+    assert not [one for one in there.asked if one[:2] in (b"\x01\x03", b"\x01\x04")]
+
+
+def test_ids_that_there_is_no_time_for_are_told(device, scanned, hasty):
+    """One that answers whatever is asked of its model, and takes its time for all else."""
+    there = device(lambda asked: REFUSAL if asked[:2] == b"\x01\x03" else b"")
+    scanner = scanned(
+        there.port,
+        hasty(**NO_SDI12, modbus_s=1.0, modbus_ids=range(1, 9), modbus_limit_s=1.0),
+        PROBES,
+    )
+    (found,) = scanner.findings
+
+    assert [one.trouble for one in found.sensors] == [NOT_NAMED.format(1)]
+    (told,) = scanner.untried
+    assert told.endswith(
+        "want of time: Modbus ids 2 to 8 at 9600 baud; ask for these alone: --ids 2-8"
+    )
+
+
+def test_what_was_found_on_a_bus_is_tried_first_for_the_next(device, scanned, hasty):
+    """Probes at another rate than they leave the factory with, silent where others refuse."""
+    registers = bytes.fromhex("00C8 0122 003C")
+    known = [(3, 0, 1), *((one.function, one.start, one.count) for one in plan(PROBES[ECTH]))]
+
+    def answer(asked):
+        start, count = int.from_bytes(asked[2:4]), int.from_bytes(asked[4:6])
+        if asked[:1] not in (b"\x01", b"\x02") or (asked[1], start, count) not in known:
+            return b""
+        body = registers[2 * start : 2 * (start + count)]
+        return sealed(asked[:2] + bytes([len(body)]) + body)
+
+    there = device(answer)
+    others = ["Renke RS-FSXCS", "RS485 soil probe 7-in-1 (0x0000 family)", ECTH]
+    models = {name: PROBES[name] for name in others}
+    scanner = scanned(there.port, hasty(**NO_SDI12, modbus_ids=[1, 2]), models)
+    (found,) = scanner.findings
+    asked = [sum(one[:1] == bytes([number]) for one in there.asked) for number in (1, 2)]
+
+    assert len(found.sensors) == 2
+    assert found.sensors[0].models == found.sensors[1].models
+    assert asked[1] < asked[0]
 
 
 def sealed(body):

@@ -49,13 +49,17 @@ class RunningApi:
 
 
 @contextmanager
-def served(engine: Engine, ids: dict[str, int]) -> Iterator[RunningApi]:
-    """Serve until left; `now` and `parts` of what is given may be changed meanwhile."""
+def served(engine: Engine, ids: dict[str, int], **options: object) -> Iterator[RunningApi]:
+    """Serve until left; `now` and `parts` of what is given may be changed meanwhile.
+
+    `options` are further fields of Services.
+    """
     listener = bind("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with httpx.Client(base_url=url, timeout=20) as client:
         api = RunningApi(engine, ids, client, Hub())
-        services = Services(engine, store_for(engine), api.hub, lambda: api.now, lambda: api.parts)
+        told = (api.hub, lambda: api.now, lambda: api.parts)
+        services = Services(engine, store_for(engine), *told, **options)
         app = application.create(services)
         pages.install(app)
         event.listen(engine, "before_cursor_execute", lambda *args: api.statements.append(args[2]))

@@ -11,7 +11,12 @@ from tests.server.api.running import served
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
-STREAMED = {"follow_live": "text/event-stream", "read_journal_payload": "application/octet-stream"}
+STREAMED = {
+    "follow_live": "text/event-stream",
+    "read_journal_payload": "application/octet-stream",
+    "read_feed": "application/atom+xml",
+    "read_cap": "application/cap+xml",
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +45,20 @@ def test_every_operation_is_there(document):
         "read_observations",
         "read_series",
         "list_gateways",
+        "list_alerts",
+        "read_alert",
+        "acknowledge_alert",
+        "comment_alert",
+        "shelve_alert",
+        "unshelve_alert",
+        "list_rules",
+        "read_rule",
+        "put_rule",
+        "switch_rule_off",
+        "try_rule",
+        "list_feeds",
+        "read_feed",
+        "read_cap",
         "list_journal",
         "read_journal_payload",
         "read_ledger",

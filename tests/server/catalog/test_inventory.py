@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import insert
 
 from server.db.tables import observation
+from server.soil.planning import differences
 from wire.messages import GatewayInfo, Installation, SensorInfo
 from wire.properties import PROPERTIES, Aggregate, ObservedProperty
 
@@ -11,9 +12,7 @@ NOW = 1_767_225_600_000
 DAY = 86_400_000
 RAW = "dune-1/soil-10cm/vwc_raw"
 RELATIVE = "dune-1/soil-10cm/relative_extractable_water"
-ASSUMED_SAND = (
-    "teros12-mineral/1 | relative-water/1(; field_capacity=0.0742, wilting_point=0.028)"
-)
+ASSUMED_SAND = "teros12-mineral/1 | relative-water/1(; field_capacity=0.0742, wilting_point=0.028)"
 VWC = "dune-1/soil-10cm/vwc"
 TEMPERATURE = "dune-1/soil-10cm/soil_temperature"
 SAP = "dune-1/soil-10cm/sap_flow"
@@ -126,6 +125,23 @@ def test_a_date_that_was_not_changed_with_the_instrument_is_not_believed(catalog
     catalog.apply(inventory(sensor={"serial": "T12-2", "installed": "2025-04-01"}), NOW + DAY)
 
     assert catalog.rows("deployment", *PLACES)[1][3] == NOW + DAY
+
+
+def test_nor_is_one_that_was_not_changed_when_another_took_a_place_that_was_left(
+    catalog, inventory
+):
+    """What the first one measured may still arrive: it is judged by the first one."""
+    catalog.apply(inventory(sensor={"installed": "2025-04-01"}))
+    catalog.apply(inventory(rev=2, sensors=[], datastreams=[]), NOW + DAY)
+    catalog.apply(
+        inventory(rev=3, sensor={"model": "METER TEROS 11", "installed": "2025-04-01"}),
+        NOW + 2 * DAY,
+    )
+
+    assert [row[3:] for row in catalog.rows("deployment", *PLACES)] == [
+        (1_743_465_600_000, NOW + DAY),
+        (NOW + 2 * DAY, None),
+    ]
 
 
 def test_a_serial_number_read_later_is_no_other_instrument(catalog, inventory):
@@ -276,6 +292,32 @@ def test_a_derived_series_cannot_become_a_measured_one(catalog, inventory, serie
 
     why = "it is derived by the server and cannot become measured: give the sensor another id"
     assert said == [("dune-1/soil-10cm/vwc", "left_out", why)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("some probe", "vwc", "m3/m3"), ("METER TEROS 12", "vwc_raw", "{raw}")),
+        (("METER TEROS 12", "vwc_raw", "{raw}"), ("some probe", "vwc", "m3/m3")),
+        (("some probe", "vwc", "m3/m3"), ("some probe", "vwc", "%")),
+    ],
+)
+def test_relative_water_stays_with_the_water_that_is_stored(
+    catalog, inventory, series, before, after
+):
+    """Else each inventory, and each look at soils, would have all of it computed anew."""
+    for rev, (model, key, unit) in enumerate((before, after)):
+        catalog.apply(
+            inventory(
+                rev=rev,
+                sensor={"model": model},
+                datastreams=[series(f"dune-1/soil-10cm/{key}", unit)],
+            ),
+            NOW + rev * DAY,
+        )
+
+    with catalog.engine.connect() as connection:
+        assert differences(connection) == []
 
 
 def test_a_property_nobody_knows_is_kept_as_it_is_called_without_a_standard_name(

@@ -1,6 +1,6 @@
 """Who stood at a place when, as far as deployments tell."""
 
-from server.catalog.standing import BEGINNING_MS, Standing, eras
+from server.catalog.standing import BEGINNING_MS, MOST_ERAS, Standing, eras
 
 
 def stood(since, until, model):
@@ -37,3 +37,13 @@ def test_one_replaced_at_the_instant_it_came_was_there_before():
 
 def test_where_nothing_is_known_nobody_stands():
     assert found() == [(BEGINNING_MS, "")]
+
+
+def test_of_very_many_the_newest_count_and_the_oldest_of_them_reaches_back():
+    many = [stood(at, at + 1, str(at)) for at in range(MOST_ERAS + 50)]
+
+    told = found(*many)
+
+    assert told[0] == (BEGINNING_MS, "50")
+    assert told[1] == (51, "51")
+    assert len(told) == MOST_ERAS

@@ -426,3 +426,17 @@ def test_what_retention_has_removed_is_not_brought_back(server, station):
     assert tally.removed == 0
     with server.engine.connect() as connection:
         assert horizon.read_late(connection) == 0
+
+
+def test_what_was_measured_is_not_derived_by_a_replay_either(server, station):
+    """Another model came to its place: its gateway was told to give the sensor another id."""
+    server.take(station.announce(model="some probe", names=("vwc",), units={"vwc": "m3/m3"}))
+    server.take(station.batch(1, {"vwc": ["0.2"]}))
+    server.take(station.announce(rev=2, names=("vwc_raw",)))
+    server.take(station.batch(2, {"vwc_raw": ["2493.4"]}, at=NOW_MS // MINUTE_MS + 1))
+    before = server.observations()
+
+    tally = server.replay()
+
+    assert (tally.added, tally.changed, tally.removed) == (0, 0, 0)
+    assert server.observations() == before

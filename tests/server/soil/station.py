@@ -113,6 +113,8 @@ class Server:
         """Say what the soil of the only site is, or of a thing."""
         table = t.site if thing is None else t.thing
         own = select(table.c.id).where(table.c.key == (thing or "kubuqi"))
+        if thing is not None:
+            own = own.where(table.c.gateway_id == self.gateway)
         with self.engine.connect() as connection:
             found = connection.execute(own).scalar_one()
         key = "site_id" if thing is None else "thing_id"

@@ -109,7 +109,7 @@ class Field:
     def place(self, name: str = "dune-1") -> Place:
         with self.engine.connect() as connection:
             row = connection.execute(select(thing).where(thing.c.key == name)).first()
-        return Place(self.gateway, row.id, name, row.site_id, "kubuqi-north", "UTC")
+        return Place(self.gateway, row.id, name, row.name, row.site_id, "kubuqi-north", "UTC")
 
     def keep(self, now_ms: int) -> None:
         """Let the watchkeeper make anew what came late."""

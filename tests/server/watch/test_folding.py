@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from server.alerts.condition import Side
@@ -16,11 +16,15 @@ from wire.quality import Flag, pack
 VALUES = (0.05, 0.15, 0.3, 0.4, 0.5, 0.55, 0.6, 0.8, None)
 conditions = st.sampled_from(sorted(CONDITIONS)).flatmap(
     lambda name: st.sampled_from(
-        [CONDITIONS[name], replace(CONDITIONS[name], min_share=0.0, interval_ms=HOUR_MS // 2)]
+        [
+            CONDITIONS[name],
+            replace(CONDITIONS[name], min_share=0.0, interval_ms=HOUR_MS // 2),
+            replace(CONDITIONS[name], on_delay_ms=40 * HOUR_MS, off_delay_ms=30 * HOUR_MS),
+        ]
     )
 )
 runs = st.lists(
-    st.tuples(st.sampled_from(VALUES), st.integers(1, 100), st.sampled_from([1, 1, 2, 5])),
+    st.tuples(st.sampled_from(VALUES), st.integers(1, 100), st.sampled_from([1, 1, 2, 4])),
     min_size=1,
     max_size=12,
 )
@@ -37,6 +41,11 @@ def rows(given_runs):
 
 
 @settings(deadline=None)
+@example(  # a gap in the middle of what is pending
+    condition=replace(CONDITIONS["rule"], on_delay_ms=40 * HOUR_MS),
+    given_runs=[(0.8, 3, 1), (0.4, 5, 1), (0.4, 1, 4), (0.4, 40, 1)],
+    cut=0,
+)
 @given(condition=conditions, given_runs=runs, cut=st.integers(0, 600))
 def test_it_is_the_fold(condition, given_runs, cut):
     whole = rows(given_runs)

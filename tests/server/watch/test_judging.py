@@ -7,9 +7,12 @@ from sqlalchemy import event, select, text
 
 from server.alerts.machine import Change
 from server.db.alert_tables import alert_notice, alert_transition, alert_watch
+from server.ingest.pipeline import Pipeline
+from server.store.engines import store_for
 from server.watch import judging
 from tests.server.alerts.timeline import HOUR_MS, START_MS, Row
-from tests.server.watch.field import DAY_MS, SERIES
+from tests.server.watch.field import DAY_MS
+from wire.catalogue import bundled
 from wire.quality import Flag, pack
 
 DRY, WET = 0.4, 0.8
@@ -115,16 +118,14 @@ def test_an_episode_that_came_and_went_in_one_batch_is_for_the_digest(watched_on
     assert watched.notices() == [("digest", "new")]
 
 
-def test_evidence_says_what_was_measured_where(watched):
+def test_evidence_says_how_it_came(watched):
     arrive(watched, rows(WET, 0, 0), rows(DRY, 1, 7))
 
     with watched.engine.connect() as connection:
         evidence = connection.execute(select(alert_transition.c.evidence)).scalar_one()
-    assert evidence["value"] == DRY
-    assert (evidence["datastream"], evidence["unit"]) == (SERIES, "Cel")
-    assert (evidence["property"], evidence["height_m"]) == ("air_temperature", 2.0)
+    assert (evidence["value"], evidence["unit"], evidence["threshold"]) == (DRY, "Cel", 0.5)
     assert (evidence["share"], evidence["samples"]) == (1.0, 7)
-    assert evidence["since_ms"] == START_MS + HOUR_MS
+    assert evidence["since_ms"] == evidence["began_ms"] == START_MS + HOUR_MS
 
 
 def test_a_rule_that_cannot_be_judged_stops_no_reading(watched_on_sqlite, monkeypatch):
@@ -144,19 +145,38 @@ def test_a_rule_that_cannot_be_judged_stops_no_reading(watched_on_sqlite, monkey
     assert watched.record() == [(START_MS + 7 * HOUR_MS, Change.RAISED, 2)]
 
 
+def test_two_programs_that_take_turns_know_what_the_other_wrote(watched):
+    """Each remembers watches, and looks again when they have moved on."""
+    programs = [watched.field.pipeline, Pipeline(store_for(watched.engine), bundled())]
+    day = rows(WET, 0, 1) + rows(DRY, 2, 12) + rows(WET, 13, 18)
+    for at, row in enumerate(day):
+        batch = watched.field.batch([row], row.time_ms)
+        watched.field.take(batch, now_ms=row.time_ms, pipeline=programs[at % 2])
+
+    kinds = [(kind, (at - START_MS) // HOUR_MS) for at, kind, _ in watched.record()]
+    assert kinds == [("raised", 8), ("cleared", 16)]
+
+
 def test_a_transaction_that_fails_leaves_nothing_behind(watched):
-    """Neither a transition nor a notice, nor what the program remembers of it."""
+    """Neither in the database nor in what the program remembers, whatever another one does then."""
     arrive(watched, rows(WET, 0, 0), rows(DRY, 1, 6))
-    before = watched.field.batch(rows(DRY, 7, 7), START_MS + 7 * HOUR_MS)
     with pytest.raises(ZeroDivisionError):
-        _take_and_fail(watched, before)
+        _take_and_fail(watched, watched.field.batch(rows(DRY, 7, 7), at_h(7)))
     watched.field.pipeline.forget()
     with watched.engine.connect() as connection:
         left = connection.execute(select(alert_notice)).all()
-    watched.field.take(before, now_ms=START_MS + 7 * HOUR_MS)
+    other = Pipeline(store_for(watched.engine), bundled())
+    batch = watched.field.batch(rows(WET, 7, 7), at_h(7))
+    watched.field.take(batch, now_ms=at_h(7), pipeline=other)
+    arrive(watched, rows(DRY, 8, 14))
 
     assert left == []
-    assert len(watched.record()) == len(watched.notices()) == 1
+    assert watched.record() == [(at_h(14), "raised", 2)]
+    assert watched.notices() == [("immediate", "new")]
+
+
+def at_h(hours):
+    return START_MS + hours * HOUR_MS
 
 
 def _take_and_fail(watched, message):

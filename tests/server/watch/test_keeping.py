@@ -14,7 +14,7 @@ from server.watch.keeping.keeper import Grace, Rounds
 from server.watch.keeping.silence import mark_silence, read_changing
 from server.watch.rules.book import enter_defaults, put_rule
 from tests.server.alerts.timeline import HOUR_MS, START_MS, Row
-from tests.server.watch.field import DAY_MS, GATEWAY, Field
+from tests.server.watch.field import DAY_MS, GATEWAY, SERIES, Field
 from wire import messages, topics
 from wire.quality import Flag, pack
 
@@ -232,6 +232,17 @@ def test_a_station_that_falls_silent_alone_is_told_of(site):
     assert site.told() == [("no_data", "raised", "new")]
 
 
+def test_evidence_says_what_was_measured_where(site):
+    _put_frost(site, enabled=True)
+    site.measure(at_h(1), -3.0, things=("dune-1",))
+    site.keep(at_h(1))
+    with site.engine.connect() as connection:
+        evidence = connection.execute(select(alert_transition.c.evidence)).scalar_one()
+
+    assert (evidence["datastream"], evidence["property"]) == (SERIES, "air_temperature")
+    assert (evidence["thing"], evidence["sensor"], evidence["height_m"]) == ("Dune-1", "air", 2.0)
+
+
 def test_a_fault_of_a_sensor_is_found_by_the_hour(site):
     for hour in range(1, 16):
         now_ms = at_h(hour)
@@ -304,21 +315,14 @@ def test_what_gets_worse_needs_another_hand(watched):
 
 
 def test_a_rule_that_is_switched_off_ends_what_was_active_without_a_word(site):
-    with site.engine.connect() as connection:
-        definition = connection.execute(
-            select(alert_rule.c.key).where(alert_rule.c.kind == "frost")
-        ).scalar_one()
-    rule = _frost(definition, enabled=True)
-    with writing(site.engine) as connection:
-        put_rule(connection, rule, START_MS, "Oyun")
+    _put_frost(site, enabled=True)
     for hour in range(1, 4):
         site.measure(at_h(hour), -3.0)
         site.say(at_h(hour))
         site.keep(at_h(hour))
     active = site.levels("frost")
     told = len(site.told())
-    with writing(site.engine) as connection:
-        put_rule(connection, _frost(definition, enabled=False), at_h(4), "Oyun")
+    _put_frost(site, enabled=False)
     site.keep(at_h(4))
 
     assert active == [2, 2]
@@ -328,9 +332,8 @@ def test_a_rule_that_is_switched_off_ends_what_was_active_without_a_word(site):
 
 
 def test_rules_by_default_follow_the_soil_and_what_people_changed_stays(site):
+    _put_frost(site, enabled=True)
     with writing(site.engine) as connection:
-        keys = dict(map(tuple, connection.execute(select(alert_rule.c.kind, alert_rule.c.key))))
-        put_rule(connection, _frost(keys["frost"], enabled=True), START_MS, "Oyun")
         connection.execute(
             update(alert_rule)
             .where(alert_rule.c.kind == "dry_soil")
@@ -344,10 +347,19 @@ def test_rules_by_default_follow_the_soil_and_what_people_changed_stays(site):
     assert definitions["frost"]["name"] == "Our frost"
 
 
-def _frost(key, *, enabled):
-    return Rule(
-        key=key, kind="frost", name="Our frost", enabled=enabled, scope=Scope(site="kubuqi-north")
+def _put_frost(site, *, enabled):
+    """Edit a rule by default without delays; -3 is beyond its warning, not its worst."""
+    rule = Rule(
+        key="kubuqi-north-frost",
+        kind="frost",
+        name="Our frost",
+        enabled=enabled,
+        scope=Scope(site="kubuqi-north"),
+        on_delay="0 s",
     )
+    with writing(site.engine) as connection:
+        put_rule(connection, rule, START_MS, "Oyun")
+    site.keep(START_MS)
 
 
 def test_every_kind_that_a_gateway_being_gone_explains_is_held_back():

@@ -7,6 +7,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+import server.web.alerts
 import server.words
 from server.words.languages import DEFAULT, LANGUAGES, language_of, say
 
@@ -16,7 +17,10 @@ _BLANK = re.compile(r"%\([a-z]+\)s|%%")
 
 
 def _said() -> set[str]:
-    found = extract_from_dir(FOLDER, method_map=[("**.py", "python")], keywords={"N_": None})
+    """What messages and the pages for subscribers say."""
+    folders = (FOLDER, Path(server.web.alerts.__file__).parent)
+    keywords, python = {"N_": None}, [("**.py", "python")]
+    found = [one for each in folders for one in extract_from_dir(each, python, keywords=keywords)]
     return {message for _, _, message, _, _ in found}
 
 

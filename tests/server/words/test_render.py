@@ -88,6 +88,23 @@ def test_what_is_over_gives_no_advice():
     assert "Look at the plants" not in said.text
 
 
+@pytest.mark.parametrize(
+    ("change", "occasion", "title"),
+    [
+        (Change.CLEARED, Occasion.NEW, "Over: Dry soil: "),
+        (Change.RISEN, Occasion.NEW, "Worse: Dry soil: "),
+        (Change.EASED, Occasion.NEW, "Better: Dry soil: "),
+        (Change.LOST, Occasion.NEW, "Cannot be seen: Dry soil: "),
+        (Change.ENDED, Occasion.NEW, "No longer watched: Dry soil: "),
+        (Change.RAISED, Occasion.REMINDER, "Still: Dry soil: "),
+        (Change.RAISED, Occasion.CORRECTION, "Corrected: Dry soil: "),
+        (Change.RAISED, Occasion.NEW, "Dry soil: "),
+    ],
+)
+def test_a_list_of_messages_tells_what_is_over_from_what_has_begun(change, occasion, title):
+    assert _said(preview("dry_soil", change, occasion, NOW)).subject.startswith(title)
+
+
 def test_what_ended_is_not_told_as_recovered():
     said = _said(preview("dry_soil", Change.ENDED, Occasion.NEW, NOW))
     assert "no longer watched" in said.text
@@ -140,7 +157,7 @@ def test_a_reminder_says_for_how_long():
 
 def test_colour_shape_and_word_say_the_severity():
     fact = replace(preview("dry_soil", Change.RISEN, Occasion.NEW, NOW), level=Severity.CRITICAL)
-    assert "■ Dry soil · serious warning" in _said(fact).html
+    assert "■ Worse: Dry soil · serious warning" in _said(fact).html
 
 
 class _Links(HTMLParser):

@@ -61,7 +61,8 @@ REFS = {
         False,
         (-40.0, 60.0),
         (DerivedRef(13, Transform(root)), DerivedRef(16, in_soil(0.3, 0.1))),
-        (NoValue(-9999.0, "broken"),),
+        # 0 is what others measure.
+        (NoValue(-9999.0, "broken"), NoValue(0.0, "frozen in")),
     ),
 }
 

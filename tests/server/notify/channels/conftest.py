@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.server.notify.channels.phone import Phone
 
 
 @dataclass
@@ -58,3 +61,9 @@ def other() -> Iterator[Other]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def phone() -> Phone:
+    """Somebody's browser."""
+    return Phone(ec.generate_private_key(ec.SECP256R1()))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from server.alerts.condition import Severity
-from server.notify.quiet_hours import Quiet, quiet_until_ms
+from server.notify.sending.quiet_hours import Quiet, quiet_until_ms
 
 # After the first of a group further ones are held for so long and go as one.
 WINDOW_MS = 10 * 60_000

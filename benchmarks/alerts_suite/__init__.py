@@ -1,0 +1,1 @@
+"""What warnings cost, and how soon and how often they are told."""

@@ -1,0 +1,1 @@
+"""Warnings over HTTP: what is active, what became of it, what people do about it, rules, feeds."""

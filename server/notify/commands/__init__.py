@@ -1,0 +1,1 @@
+"""What operators type: saxaul-server subscribers, notify, preview."""

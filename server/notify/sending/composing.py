@@ -1,0 +1,71 @@
+"""Puts a claimed message into words: what its channel is given."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+from sqlalchemy import Connection
+
+from server.alerts.condition import Severity
+from server.notify.channels.port import Envelope
+from server.notify.links import Grant, Purpose, link, links_of
+from server.notify.sending.claiming import Claim
+from server.notify.snoozing import AGAIN
+from server.notify.telling import notices_of, read_facts
+from server.words.facts import AlertFact, Links, Occasion
+from server.words.letters import Letter, write
+from server.words.render import render
+
+# What each letter asks people to press.
+_PRESS = {Letter.CONFIRM: Purpose.CONFIRM, Letter.WELCOME: Purpose.MANAGE}
+
+
+def compose(connection: Connection, claim: Claim, base_url: str, now_ms: int) -> Envelope:
+    """Write a message as it is to be sent."""
+    if claim.letter is not None and "letter" in claim.letter:
+        return _letter(claim, claim.letter, base_url)
+    is_digest = claim.letter is not None
+    wanted = claim.letter["digest"] if claim.letter is not None else None
+    ids = wanted if wanted is not None else notices_of(connection, claim.ids)
+    found = read_facts(connection, ids)
+    facts = [_as_told(claim, found[one]) for one in ids if one in found]
+    watches = {one.watch_id for one in facts}
+    about = watches.pop() if len(watches) == 1 else 0
+    links = links_of(base_url, _grant(claim, Purpose.UNSUBSCRIBE, about), claim.secret)
+    return Envelope(
+        key=claim.key,
+        address=claim.address,
+        said=render(facts, claim.language, links, now_ms, is_digest=is_digest),
+        links=links,
+        is_urgent=not is_digest and any(one.level >= Severity.CRITICAL for one in facts),
+        facts=_plain(facts),
+    )
+
+
+def _letter(claim: Claim, asked: dict[str, str], base_url: str) -> Envelope:
+    letter = Letter(asked["letter"])
+    press = ""
+    if letter in _PRESS:
+        press = link(base_url, _grant(claim, _PRESS[letter]), claim.secret)
+    links = Links()
+    if letter is Letter.WELCOME:
+        links = links_of(base_url, _grant(claim, Purpose.UNSUBSCRIBE), claim.secret)
+    said = write(letter, asked.get("site", ""), claim.language, press)
+    return Envelope(key=claim.key, address=claim.address, said=said, links=links)
+
+
+def _as_told(claim: Claim, fact: AlertFact) -> AlertFact:
+    """Say why it is told now: again, or because nobody before has acknowledged it."""
+    if claim.key.startswith(AGAIN):
+        return replace(fact, occasion=Occasion.REMINDER)
+    if claim.turn and fact.level > fact.level_before:
+        return replace(fact, occasion=Occasion.ESCALATION)
+    return fact
+
+
+def _grant(claim: Claim, purpose: Purpose, watch_id: int = 0) -> Grant:
+    return Grant(purpose, claim.subscriber_id, claim.subscription_id, watch_id)
+
+
+def _plain(facts: Sequence[AlertFact]) -> dict[str, object]:
+    return {"alerts": [msgspec.to_builtins(one) for one in facts]}

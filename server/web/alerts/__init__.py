@@ -1,0 +1,1 @@
+"""Pages of warnings: what is active, each with its evidence, the rules, and subscribing."""

@@ -1,0 +1,123 @@
+"""What the pages for subscribers say, in English: these are the names in the catalogs, too."""
+
+from collections.abc import Sequence
+
+from babel.dates import get_timezone_location
+
+from server.words.languages import LANGUAGES, Language, language_of, locale_of, say
+from server.words.phrases import N_
+
+TEXTS = {
+    "title": N_("Get warnings by message"),
+    "lead": N_(
+        "When soil gets dry, or frost or a storm comes, we write to you. You need no account, and "
+        "you can stop it at any time."
+    ),
+    "where": N_("Where"),
+    "whole_site": N_("%(site)s, all of it"),
+    "all_sites": N_("All sites"),
+    "what": N_("What"),
+    "everything": N_("Everything"),
+    "how_bad": N_("How bad"),
+    "notices": N_("Notices, too"),
+    "warnings": N_("Warnings and worse"),
+    "serious": N_("Serious warnings only"),
+    "channel": N_("Send by"),
+    "email": N_("E-mail"),
+    "sms": N_("SMS"),
+    "telegram": N_("Telegram"),
+    "address": N_("Address or number"),
+    "how_often": N_("How often"),
+    "immediate": N_("At once"),
+    "daily": N_("Once a day, in one message"),
+    "weekly": N_("Once a week, in one message"),
+    "quiet_from": N_("Do not disturb from"),
+    "quiet_until": N_("until"),
+    "wake": N_("But wake me for serious warnings"),
+    "zone": N_("Time zone"),
+    "ask": N_("Write to me"),
+    "asked_title": N_("Please look at your messages"),
+    "asked": N_(
+        "We have written to %(address)s. Press the link in that message: before that you get "
+        "nothing. If none comes within an hour, look into the folder for unwanted mail."
+    ),
+    "not_set_up": N_("This server sends no messages yet. Ask whoever runs it."),
+    "bad_address": N_("We cannot write to %(address)s. Write it as in name@example.org."),
+    "bad_quiet": N_("Write both times of rest, as in 21:00 and 06:30."),
+    "bad": N_("This cannot be kept: %(detail)s"),
+    "press": N_("Nothing has happened yet: press the button if you want it."),
+    "confirm_ask": N_("Do you want warnings of %(site)s?"),
+    "confirm_do": N_("Yes, send me warnings"),
+    "confirm_done": N_(
+        "From now on you get warnings of %(site)s. You can change or stop that at any time."
+    ),
+    "stop_ask": N_("Do you want no more messages at %(address)s?"),
+    "stop_do": N_("Stop these messages"),
+    "stop_done": N_("You get no more messages at %(address)s."),
+    "pause_ask": N_("Do you want no message for a week?"),
+    "pause_do": N_("Pause all messages for a week"),
+    "pause_done": N_("You get no message until %(until)s."),
+    "resume_do": N_("Send me messages again"),
+    "resume_done": N_("You get messages again."),
+    "care_do": N_("I take care of it"),
+    "care_done": N_("Thank you. The others are told no more about it until it gets worse."),
+    "over": N_("It is over already: there is nothing to do."),
+    "snooze_do": N_("Remind me tomorrow"),
+    "snooze_done": N_("We write to you tomorrow if it is still so."),
+    "manage": N_("Your messages"),
+    "unconfirmed": N_("not confirmed yet"),
+    "ended": N_("stopped"),
+    "forget_do": N_("Stop everything and delete what you know of me"),
+    "forget_done": N_("You get no more messages, and what we knew of you is deleted."),
+    "dead_link": N_("This link does not hold any more."),
+    "anew": N_("Ask for messages anew"),
+}
+
+# Where our kind of sites are; more can be set up by whoever runs the server.
+_ZONES = (
+    *("Asia/Shanghai", "Asia/Urumqi", "Asia/Ulaanbaatar", "Asia/Hovd", "Asia/Almaty"),
+    *("Asia/Bishkek", "Asia/Tashkent", "Asia/Dushanbe", "Asia/Ashgabat", "Asia/Tehran"),
+    *("Asia/Riyadh", "Europe/Moscow", "Europe/Paris", "Africa/Algiers", "Africa/Cairo"),
+    *("Africa/Nouakchott", "Africa/Dakar", "Africa/Bamako", "Africa/Ouagadougou"),
+    *("Africa/Niamey", "Africa/Ndjamena", "UTC"),
+)
+
+
+class Tongue:
+    """Says the texts in a language."""
+
+    def __init__(self, wished: str) -> None:
+        """Take the language nearest to what is wished for."""
+        self.language: Language = language_of(wished)
+
+    def __call__(self, name: str, **values: str) -> str:
+        """Say one of the texts."""
+        return say(self.language.code, TEXTS[name], **values)
+
+    def say(self, message: str) -> str:
+        """Say what is in the catalogs for messages, such as the name of a kind."""
+        return say(self.language.code, message)
+
+    def zones(self, known: Sequence[str]) -> list[tuple[str, str]]:
+        """Name time zones as cities: those of the sites first."""
+        keys = list(dict.fromkeys([*(one for one in known if one != "UTC"), *_ZONES]))
+        return [(one, self._city(one)) for one in keys]
+
+    def _city(self, zone: str) -> str:
+        if zone == "UTC":
+            return zone
+        locale = locale_of(self.language.code)
+        return get_timezone_location(zone, locale=locale, return_city=True)
+
+
+def others(chosen: Language) -> list[Language]:
+    """List the languages a page can be read in instead."""
+    return [one for one in LANGUAGES.values() if one.code != chosen.code]
+
+
+def wished_language(asked: str | None, header: str) -> str:
+    """Choose by what was asked for, else by what the browser prefers (RFC 9110, 12.5.4)."""
+    if asked is not None:
+        return asked
+    wishes = [one.partition(";")[0].strip() for one in header[:500].split(",")]
+    return next((one for one in wishes if one.split("-")[0].lower() in LANGUAGES), "en")
