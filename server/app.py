@@ -32,7 +32,7 @@ from server.roles.role import Duty, Role, Workers
 from server.roles.sessions import Dropper
 from server.rollup.worker import RollupWorker
 from server.serving import HttpServer, bind
-from server.settings import Settings
+from server.settings import NotifySecrets, Settings
 from server.soil import keeper as soil_keeper
 from server.store.engines import store_for
 from server.store.port import LatestRow
@@ -56,6 +56,7 @@ _DATABASE_STOP_S = 0.1
 _WORKERS_STOP_S = 10.0
 
 WHOLE = Duty()
+NO_SECRETS = NotifySecrets()
 Teller = Callable[[], Sequence[Part]]
 """Tells how a part of the server is, for /readyz."""
 
@@ -117,10 +118,10 @@ class App:
         *,
         any_host: bool,
         duty: Duty,
-        smtp_password: str = "",
+        notify_secrets: NotifySecrets = NO_SECRETS,
     ) -> None:
         self._settings = settings
-        self._smtp_password = smtp_password
+        self._notify_secrets = notify_secrets
         self._any_host = any_host
         self._duty = duty
         self._mqtt_password = mqtt_password
@@ -177,7 +178,7 @@ class App:
         services = Services(
             *(engine, store_for(engine), hub, wall_clock_ms, tell_all),
             base_url=told.base_url,
-            channels=offered(told),
+            channels=offered(told, self._notify_secrets),
         )
         server = HttpServer(self._application(services), listener, self._on_failure)
         self._http_port = server.port
@@ -243,7 +244,7 @@ class App:
         watches = Watchkeeper(engine, wall_clock_ms, self._is_caught_up)
         watches.start()
         self._teardown.add(Step("watches", watches.stop, _UPKEEP_STOP_S))
-        notifier = make_notifier(engine, self._settings.notify, self._smtp_password, wall_clock_ms)
+        notifier = make_notifier(engine, self._settings.notify, self._notify_secrets, wall_clock_ms)
         notifier.start()
         self._teardown.add(Step("messages", notifier.stop, _UPKEEP_STOP_S))
         return [
@@ -326,7 +327,7 @@ def build(
     *,
     any_host: bool = False,
     duty: Duty = WHOLE,
-    smtp_password: str = "",
+    notify_secrets: NotifySecrets = NO_SECRETS,
 ) -> App:
     """Make the server from its settings; opens nothing."""
     return App(
@@ -335,7 +336,7 @@ def build(
         on_failure,
         any_host=any_host,
         duty=duty,
-        smtp_password=smtp_password,
+        notify_secrets=notify_secrets,
     )
 
 

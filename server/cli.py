@@ -43,7 +43,7 @@ from server.settings import (
     is_loopback,
     load,
     mqtt_password,
-    smtp_password,
+    notify_secrets,
 )
 from server.soil import command as soil_command
 from server.store.engines import store_for
@@ -224,7 +224,7 @@ def _run(arguments: argparse.Namespace) -> int:
             fail,
             any_host=anyone,
             duty=duty,
-            smtp_password=smtp_password(os.environ),
+            notify_secrets=notify_secrets(os.environ),
         )
         app.start()
         print(_ready_line(duty, app.address), flush=True)
@@ -341,8 +341,8 @@ def _subscribers(arguments: argparse.Namespace) -> int:
 
 def _notify(arguments: argparse.Namespace) -> int:
     told = _settings(arguments).notify
-    ways = ways_of(told, smtp_password(os.environ), wall_clock_ms)
     with _current_database(arguments) as engine:
+        ways = ways_of(engine, told, notify_secrets(os.environ), wall_clock_ms)
         return notify_command.run(notify_command.Tools(engine, ways, _console()), arguments)
 
 

@@ -1,12 +1,12 @@
 """server.toml: one typed tree in which every key has a default, so that no file is needed.
 
-Secrets are not written here; the environment carries them (SAXAUL_MQTT_PASSWORD,
-SAXAUL_SMTP_PASSWORD, and SAXAUL_DATABASE_URL where the address holds a password).
+Secrets are not written here; the environment carries them (SAXAUL_MQTT_PASSWORD, those of channels
+such as SAXAUL_SMTP_PASSWORD, and SAXAUL_DATABASE_URL where the address holds a password).
 """
 
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +23,9 @@ from wire.toml_text import parse
 DATABASE_URL_VARIABLE = "SAXAUL_DATABASE_URL"
 MQTT_PASSWORD_VARIABLE = "SAXAUL_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
 SMTP_PASSWORD_VARIABLE = "SAXAUL_SMTP_PASSWORD"  # noqa: S105 - the variable's name, not a password
+SMS_TOKEN_VARIABLE = "SAXAUL_SMS_TOKEN"  # noqa: S105 - the variable's name
+TELEGRAM_TOKEN_VARIABLE = "SAXAUL_TELEGRAM_TOKEN"  # noqa: S105 - the variable's name
+WEBHOOK_SECRET_VARIABLE = "SAXAUL_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
 
 # The chunk interval is chosen by the rows of the last days: they must still be there as rows.
 _LEAST_COLUMNSTORE_DAYS = 7
@@ -182,7 +185,11 @@ class RollupSection(_Section, frozen=True, kw_only=True):
 
 
 class NotifySection(_Section, frozen=True, kw_only=True):
-    """How people are told of warnings. Without a mail server messages wait in the database."""
+    """How people are told of warnings.
+
+    What no channel takes waits in the database. A Telegram bot's token (SAXAUL_TELEGRAM_TOKEN) and
+    the secret that signs webhooks (SAXAUL_WEBHOOK_SECRET) are in the environment.
+    """
 
     base_url: Annotated[
         str,
@@ -226,6 +233,32 @@ class NotifySection(_Section, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=100_000, description="How fast mail is sent; a sixth of it at once."),
     ] = 600
+    sms_url: Annotated[
+        str,
+        Meta(
+            description="The address by which your provider takes SMS, with {to} and {text} where "
+            "they go; its token is SAXAUL_SMS_TOKEN in the environment. Empty: none are sent."
+        ),
+    ] = ""
+    sms_fields: Annotated[
+        dict[str, str],
+        Meta(description="What is posted there as JSON, with {to} and {text} where they go."),
+    ] = {}
+    gsm_port: Annotated[
+        str, Meta(description="A GSM modem that sends SMS in its place, as /dev/ttyUSB0.")
+    ] = ""
+    sms_for_all: Annotated[
+        bool,
+        Meta(description="Whether anybody may choose SMS on the page; each of them costs."),
+    ] = False
+    push_hosts: Annotated[
+        list[str],
+        Meta(description="Names of push services in a network of your own; others must be public."),
+    ] = []
+    apprise: Annotated[
+        bool,
+        Meta(description="Send by Apprise's services as well; pip install 'saxaul[apprise]'."),
+    ] = False
 
 
 class Settings(_Section, frozen=True, kw_only=True):
@@ -266,9 +299,24 @@ def mqtt_password(environ: Mapping[str, str]) -> str:
     return environ.get(MQTT_PASSWORD_VARIABLE, "")
 
 
-def smtp_password(environ: Mapping[str, str]) -> str:
-    """Read the mail server's password; empty when there is none."""
-    return environ.get(SMTP_PASSWORD_VARIABLE, "")
+@dataclass(frozen=True, slots=True)
+class NotifySecrets:
+    """What channels are opened with; each is empty where there is none."""
+
+    smtp_password: str = field(default="", repr=False)
+    sms_token: str = field(default="", repr=False)
+    telegram_token: str = field(default="", repr=False)
+    webhook_secret: str = field(default="", repr=False)
+
+
+def notify_secrets(environ: Mapping[str, str]) -> NotifySecrets:
+    """Read the channels' secrets."""
+    return NotifySecrets(
+        environ.get(SMTP_PASSWORD_VARIABLE, ""),
+        environ.get(SMS_TOKEN_VARIABLE, ""),
+        environ.get(TELEGRAM_TOKEN_VARIABLE, ""),
+        environ.get(WEBHOOK_SECRET_VARIABLE, ""),
+    )
 
 
 def is_loopback(host: str) -> bool:

@@ -1,6 +1,5 @@
 """What an inventory asks for, checked before anything is written. Pure: knows no database."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +18,8 @@ from wire.properties import PROPERTIES, observed_property
 from wire.units import convert
 
 MAX_REV = 2**63 - 1  # what the column holds
+# Longer none is; what is reckoned from it, in milliseconds, must stay a number for everybody.
+MAX_INTERVAL_S = 366 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +152,8 @@ def _raw(info: DatastreamInfo, sensors: Mapping[str, SensorInfo]) -> PlannedSeri
         raise ContractError(f"it names no listed sensor: '{info.sensor}'")
     if info.name != f"{info.sensor}/{info.property}":
         raise ContractError(f"it must be called '{info.sensor}/{info.property}'")
-    if not (math.isfinite(info.interval_s) and info.interval_s > 0):
-        raise ContractError("interval_s must be above zero")
+    if not 0 < info.interval_s <= MAX_INTERVAL_S:  # nor NaN
+        raise ContractError("interval_s must be above zero, and a year at most")
     return PlannedSeries(
         name=info.name,
         thing=sensor.thing,

@@ -176,7 +176,9 @@ def _refs(
     listed: Sequence[Listed], places: Mapping[Where, Place], traits: _Traits
 ) -> dict[str, SeriesRef]:
     children: dict[int, list[Listed]] = {}
+    beside: dict[Where, dict[str, Listed]] = {}
     for one in listed:
+        beside.setdefault(one.place, {}).setdefault(one.property, one)
         if one.source_id is not None:
             children.setdefault(one.source_id, []).append(one)
     nowhere = Place(eras([]))
@@ -185,7 +187,7 @@ def _refs(
             one,
             places.get(one.place, nowhere),
             traits,
-            _Family(listed, children.get(one.datastream_id, ())),
+            _Family(beside[one.place], children.get(one.datastream_id, ())),
         )
         for one in listed
     }
@@ -193,9 +195,9 @@ def _refs(
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """The series of a gateway, and those of them that are derived from one."""
+    """The series of a sensor by their properties, and those that are derived from one of them."""
 
-    listed: Sequence[Listed]
+    beside: Mapping[str, Listed]
     children: Sequence[Listed]
 
 
@@ -224,13 +226,13 @@ def _derived(
     for child in family.children:
         text = child.transform
         if there.model != place.model:
-            text = _of_other(child, place, there, catalogue.get(there.model), family.listed)
+            text = _of_other(child, place, there, catalogue.get(there.model), family.beside)
         elif child.property == RELATIVE and text:
             text = _in_ground(text, place.profile.at(there.depth_m))
         known = _computing(text, there) if text else None
         if known is not None:
             transform, also = known
-            others = tuple(_at_the_same_place(child, key, family.listed) for key in also)
+            others = tuple(_id_of(family.beside.get(key)) for key in also)
             found.append(DerivedRef(child.datastream_id, transform, others))
     return tuple(found)
 
@@ -240,19 +242,17 @@ def _of_other(
     place: Place,
     there: Standing,
     model: SensorModel | None,
-    listed: Sequence[Listed],
+    beside: Mapping[str, Listed],
 ) -> str | None:
     """Say how a series is derived for another model than that which stands there now."""
     if child.property != RELATIVE:
-        return _catalogued(child, there, model, listed)
-    water = next(
-        (one for one in listed if one.place == child.place and one.property == WATER), None
-    )
+        return _catalogued(child, there, model, beside)
+    water = beside.get(WATER)
     if water is None:
         return None
     calibration = None
     if water.source_id is not None:
-        text = _catalogued(water, there, model, listed)
+        text = _catalogued(water, there, model, beside)
         calibration = _read(text) if text else None
         if calibration is None:
             return None
@@ -268,14 +268,13 @@ def _in_ground(text: str, ground: Ground) -> str:
 
 
 def _catalogued(
-    child: Listed, there: Standing, model: SensorModel | None, listed: Sequence[Listed]
+    child: Listed, there: Standing, model: SensorModel | None, beside: Mapping[str, Listed]
 ) -> str | None:
     """Say how the catalogue derives a series for an instrument that stood there; None if not."""
     derived = model.derived if model else ()
     entry = next((one for one in derived if one.property == child.property), None)
     if entry is None or entry.unit != child.unit:
         return None
-    beside = {one.property: one for one in listed if one.place == child.place}
     sources = [beside.get(key) for key in (entry.source, *entry.also)]
     if not all(one and is_as_catalogued(model, one.property, one.unit) for one in sources):
         return None
@@ -287,14 +286,8 @@ def _catalogued(
     return str(Formula(entry.transform, tuple(entry.also), parameters))
 
 
-def _at_the_same_place(one: Listed, key: str, listed: Sequence[Listed]) -> int:
-    """Find another series of a sensor by its property."""
-    places = ((other.place, other.property) for other in listed)
-    wanted = (one.place, key)
-    return next(
-        (other.datastream_id for other, at in zip(listed, places, strict=True) if at == wanted),
-        NOT_THERE,
-    )
+def _id_of(one: Listed | None) -> int:
+    return NOT_THERE if one is None else one.datastream_id
 
 
 def _computing(text: str, there: Standing) -> tuple[Transform, tuple[str, ...]] | None:

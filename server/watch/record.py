@@ -15,6 +15,7 @@ from server.alerts.machine import Machine, Transition, to_json
 from server.db.alert_tables import alert_notice, alert_transition, alert_watch
 from server.db.members import among
 from server.db.tables import gateway
+from server.watch.at_once import write_at_once
 from server.watch.evidence import about
 from server.watch.rows import Watch
 from server.watch.telling import Mode, Reason, Step, Telling, Told, tell
@@ -27,7 +28,7 @@ class Entry:
     """What has become of one watch.
 
     `transitions` are those that are new; `late` holds the indices of those that correct what was on
-    record. `extra` is put beside their evidence; `until_ms` is how far samples were looked at.
+    record; `until_ms` is how far samples were looked at.
     """
 
     watch: Watch
@@ -41,13 +42,59 @@ def write(connection: Connection, entries: Sequence[Entry], now_ms: int) -> list
     """Write what has become of some watches, each named once, and give them as they are now."""
     if not entries:
         return []
-    ids = _insert_transitions(connection, entries, now_ms)
-    tellings = {entry.watch.id: _telling(entry, now_ms) for entry in entries}
-    _insert_notices(connection, entries, tellings, ids, now_ms)
-    after = [_after(one, tellings[one.watch.id].told) for one in entries]
+    tellings = [_telling(entry, now_ms) for entry in entries]
+    after = [_after(one, told.told) for one, told in zip(entries, tellings, strict=True)]
+    pairs = list(zip(entries, tellings, strict=True))
+    if connection.dialect.name == "postgresql":
+        _write_at_once(connection, pairs, after, now_ms)
+    else:
+        _write_in_steps(connection, pairs, after, now_ms)
+    return after
+
+
+_Pairs = Sequence[tuple[Entry, Telling]]
+
+
+def _write_at_once(
+    connection: Connection, pairs: _Pairs, after: Sequence[Watch], now_ms: int
+) -> None:
+    told = [
+        {
+            **_key_of(entry.watch, entry.transitions[one.step]),
+            "mode": one.mode,
+            "reason": one.reason,
+        }
+        for entry, one in pairs
+        if one.mode is not None and one.step is not None
+    ]
+    made = _rows([entry for entry, _ in pairs], now_ms)
+    gateways = sorted({one.gateway_id for one in after})
+    write_at_once(connection, made, told, [_state(one) for one in after], gateways, now_ms)
+    add_notices(connection, [_correction(*one, now_ms) for one in _corrections(pairs)], now_ms)
+
+
+def _write_in_steps(
+    connection: Connection, pairs: _Pairs, after: Sequence[Watch], now_ms: int
+) -> None:
+    ids = _insert_transitions(connection, _rows([entry for entry, _ in pairs], now_ms))
+    notices = [_correction(*one, now_ms) for one in _corrections(pairs)]
+    for entry, one in pairs:
+        if one.mode is not None and one.step is not None:
+            id_ = ids[tuple(_key_of(entry.watch, entry.transitions[one.step]).values())]
+            notices.append(Notice(entry.watch.id, id_, one.mode, one.reason, f"new:{id_}"))
+    add_notices(connection, notices, now_ms)
     connection.execute(_UPDATE, [_state(one) for one in after])
     bump(connection, {one.gateway_id for one in after})
-    return after
+
+
+def _corrections(pairs: _Pairs) -> list[tuple[Watch, Telling]]:
+    """Find what is told of no transition: others were taken back."""
+    return [(entry.watch, one) for entry, one in pairs if one.mode is not None and one.step is None]
+
+
+def _correction(watch: Watch, telling: Telling, now_ms: int) -> "Notice":
+    key = f"correction:{watch.id}:{now_ms}"
+    return Notice(watch.id, None, telling.mode or Mode.DIGEST, telling.reason, key)
 
 
 def bump(connection: Connection, gateways: Iterable[str]) -> None:
@@ -121,34 +168,27 @@ def transition_row(
     }
 
 
-def _insert_transitions(
-    connection: Connection, entries: Sequence[Entry], now_ms: int
-) -> dict[tuple[object, ...], int]:
-    """Insert them, and find each one's id by its key; one that is there already keeps its own."""
-    rows = [
+def _rows(entries: Sequence[Entry], now_ms: int) -> list[dict[str, object]]:
+    return [
         transition_row(entry.watch, one, now_ms, is_late=at in entry.late)
         for entry in entries
         for at, one in enumerate(entry.transitions)
     ]
+
+
+def _insert_transitions(
+    connection: Connection, rows: Sequence[Mapping[str, Any]]
+) -> dict[tuple[object, ...], int]:
+    """Insert them, and find each one's id by its key; one that is there already keeps its own."""
     if not rows:
         return {}
     columns = [alert_transition.c.id, *(alert_transition.c[name] for name in _KEY)]
-    add = insert_unless_there(connection, alert_transition).returning(*columns)
-    found = {tuple(key): int(id_) for id_, *key in connection.execute(add, rows)}
-    if len(found) < len(rows):
-        found |= _read_ids(connection, columns, rows)
-    return found
-
-
-def _read_ids(
-    connection: Connection, columns: Sequence[Any], rows: Sequence[Mapping[str, Any]]
-) -> dict[tuple[object, ...], int]:
-    of = alert_transition.c
+    connection.execute(insert_unless_there(connection, alert_transition), rows)
     there = connection.execute(
         select(*columns).where(
-            of.watch_id.in_({row["watch_id"] for row in rows}),
-            of.at >= min(row["at"] for row in rows),
-            of.superseded_at.is_(None),
+            alert_transition.c.watch_id.in_({row["watch_id"] for row in rows}),
+            alert_transition.c.at >= min(row["at"] for row in rows),
+            alert_transition.c.superseded_at.is_(None),
         )
     )
     return {tuple(key): int(id_) for id_, *key in there}
@@ -163,28 +203,9 @@ def _telling(entry: Entry, now_ms: int) -> Telling:
     return tell(entry.watch.kind, told, steps, int(entry.machine.level), now_ms)
 
 
-def _insert_notices(
-    connection: Connection,
-    entries: Sequence[Entry],
-    tellings: Mapping[int, Telling],
-    ids: Mapping[tuple[object, ...], int],
-    now_ms: int,
-) -> None:
-    notices = []
-    for entry in entries:
-        told = tellings[entry.watch.id]
-        if told.mode is None:
-            continue
-        id_, key = None, f"correction:{entry.watch.id}:{now_ms}"
-        if told.step is not None:
-            id_ = ids[_key_of(entry.watch, entry.transitions[told.step])]
-            key = f"new:{id_}"
-        notices.append(Notice(entry.watch.id, id_, told.mode, told.reason, key))
-    add_notices(connection, notices, now_ms)
-
-
-def _key_of(watch: Watch, one: Transition) -> tuple[object, ...]:
-    return watch.id, watch.rule_rev, one.at_ms, one.kind.value, int(one.level_to)
+def _key_of(watch: Watch, one: Transition) -> dict[str, object]:
+    key = (watch.id, watch.rule_rev, one.at_ms, one.kind.value, int(one.level_to))
+    return dict(zip(_KEY, key, strict=True))
 
 
 def _after(entry: Entry, told: Told) -> Watch:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+import structlog
 
 from deploy.ports import free_port, wait_until
 from deploy.postgres_install import need
@@ -18,6 +19,13 @@ from gateway.drivers.conversation import Wait
 
 ROOT = Path(__file__).parent.parent.parent
 READY_TIMEOUT_S = 90
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was():
+    """Undo what a command sets up: its level would hide what a later test looks for."""
+    yield
+    structlog.reset_defaults()
 
 
 def is_alive(pid):

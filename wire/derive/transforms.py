@@ -7,7 +7,7 @@ many batches and series.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -32,6 +32,16 @@ class Transform:
     parameters: tuple[str, ...] = ()
     given: tuple[float, ...] = ()
     then: "Transform | None" = None
+    # Its parameters and after them those of what follows on it; and what it computes, whatever its
+    # parameters are, the same for all of one kind. Asked of each series of each batch.
+    all_given: tuple[float, ...] = field(init=False, repr=False, compare=False)
+    kind: tuple[Callable[..., Any], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Put together what is asked often."""
+        then = self.then
+        object.__setattr__(self, "all_given", self.given + (then.all_given if then else ()))
+        object.__setattr__(self, "kind", (self.compute, *(then.kind if then else ())))
 
     def __call__(self, *values: Numbers) -> Numbers:
         """Compute; as many values as there are sources."""
@@ -42,16 +52,6 @@ class Transform:
         own = len(self.given)
         result: Numbers = self.compute(*values, *given[:own])
         return result if self.then is None else self.then.computed(result, given=given[own:])
-
-    @property
-    def all_given(self) -> tuple[float, ...]:
-        """Its parameters, and after them those of what follows on it."""
-        return self.given if self.then is None else (*self.given, *self.then.all_given)
-
-    @property
-    def kind(self) -> tuple[Callable[..., Any], ...]:
-        """What it computes, whatever its parameters are: the same for all of one kind."""
-        return (self.compute,) if self.then is None else (self.compute, *self.then.kind)
 
     def with_parameters(self, values: Mapping[str, float]) -> "Transform":
         """Give the same with its parameters; raises KeyError for one that is not there."""

@@ -17,6 +17,9 @@ _LASTS = timedelta(days=7)
 class Alertmanager:
     """Posts to the address of an Alertmanager; the same labels are the same alert to it."""
 
+    def close(self) -> None:
+        """Nothing is kept between messages."""
+
     def send(self, envelope: Envelope) -> Answer:
         """Post it."""
         base = require_sound(envelope.address, "Alertmanager's address").rstrip("/")

@@ -75,6 +75,9 @@ class GsmModem:
         self._send_s = send_s
         self._reference = 0
 
+    def close(self) -> None:
+        """Nothing is kept between messages."""
+
     def send(self, envelope: Envelope) -> Answer:
         """Send all parts of a message; raises UnsureError when some may have gone."""
         number = require_number(envelope.address)

@@ -27,6 +27,9 @@ class Mqtt:
         """Publish by this."""
         self._publish = publish
 
+    def close(self) -> None:
+        """Nothing is kept between messages."""
+
     def send(self, envelope: Envelope) -> Answer:
         """Publish it, retained, to the subscription's topic."""
         topic = require_topic(envelope.address)

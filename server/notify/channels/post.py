@@ -43,19 +43,13 @@ def require_sound(address: str, source: str) -> str:
     return address
 
 
-def post(
-    address: str,
-    body: bytes,
-    headers: Mapping[str, str],
-    method: str = "POST",
-    line: http.client.HTTPConnection | None = None,
-) -> Reply:
+def post(address: str, body: bytes, headers: Mapping[str, str], method: str = "POST") -> Reply:
     """Send a request; raises OSError before anything has gone out, UnsureError after it has.
 
-    The address has gone through `require_sound`. By `line`, if given, which is closed.
+    The address has gone through `require_sound`.
     """
     parts = urlsplit(address)
-    line = line or _connection(parts.scheme, parts.hostname or "", parts.port)
+    line = _connection(parts.scheme, parts.hostname or "", parts.port)
     try:
         line.connect()
         try:

@@ -44,6 +44,9 @@ class Sms:
                 )
         self._settings = settings
 
+    def close(self) -> None:
+        """Nothing is kept between messages."""
+
     def send(self, envelope: Envelope) -> Answer:
         """Ask for one message; `short` is what it says."""
         number, text = require_number(envelope.address), envelope.said.short

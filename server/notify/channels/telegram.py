@@ -25,6 +25,9 @@ class Telegram:
         require_sound(settings.base, "notify.telegram.base")
         self._settings = settings
 
+    def close(self) -> None:
+        """Nothing is kept between messages."""
+
     def send(self, envelope: Envelope) -> Answer:
         """Say it, subject first."""
         text = f"{envelope.said.subject}\n\n{envelope.said.text}"[:_MOST_LETTERS]

@@ -30,6 +30,9 @@ class Webhook:
         self._settings = settings
         self._clock = clock
 
+    def close(self) -> None:
+        """Nothing is kept between messages."""
+
     def send(self, envelope: Envelope) -> Answer:
         """Post it."""
         address = require_sound(envelope.address, "the webhook's address")

@@ -47,7 +47,7 @@ def _letter(claim: Claim, asked: dict[str, str], base_url: str) -> Envelope:
     press = ""
     if letter in _PRESS:
         press = link(base_url, _grant(claim, _PRESS[letter]), claim.secret)
-    links = Links()
+    links = Links(evidence=press)  # what a push message opens
     if letter is Letter.WELCOME:
         links = links_of(base_url, _grant(claim, Purpose.UNSUBSCRIBE), claim.secret)
     said = write(letter, asked.get("site", ""), claim.language, press)

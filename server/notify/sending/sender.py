@@ -26,7 +26,8 @@ MESSAGE_UNSURE = "message_unsure"
 CHANNEL_AWAY = "channel_away"
 CHANNEL_BACK = "channel_back"
 
-_LOOK_S = 0.2
+# Whoever queues warnings wakes it; letters and what is tried again can wait as long.
+_LOOK_S = 1.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 _STOP_TIMEOUT_S = 5.0
 

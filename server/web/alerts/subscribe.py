@@ -16,6 +16,8 @@ from server.api.problems import ProblemError
 from server.db.engine import writing
 from server.db.tables import site, thing
 from server.notify import people
+from server.notify.channels.offer import masked
+from server.notify.channels.web_push.vapid import read_or_make
 from server.notify.wishes import MODES, Wish
 from server.web.alerts.forms import Form, OwnForm
 from server.web.alerts.templating import show
@@ -26,6 +28,7 @@ from wire.errors import ConfigError
 
 router = APIRouter(include_in_schema=False)
 
+WEB_PUSH = "web_push"
 _LANGUAGE = f"^({'|'.join(LANGUAGES)})$"
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::00)?")
 # So many stations are offered one by one; of more, sites.
@@ -70,7 +73,10 @@ def ask(services: ServicesDep, form: OwnForm) -> HTMLResponse:
             people.ask(connection, wish, services.clock())
     except ConfigError as error:
         return _form(services, tongue, form, _trouble(tongue, form, error))
-    said = tongue("asked", address=form.one("address"))
+    address = form.one("address")
+    if wish.channel == WEB_PUSH:  # which is a long text for programs
+        address = masked(wish.channel, address)
+    said = tongue("asked", address=address)
     return done(tongue, tongue("asked_title"), said)
 
 
@@ -121,6 +127,9 @@ def _form(services: Services, tongue: Tongue, form: Form, trouble: str = "") -> 
     with services.engine.connect() as connection:
         places = _places(connection, tongue)
         zones = [row.time_zone for row in connection.execute(select(site.c.time_zone).distinct())]
+    push_key = ""
+    if WEB_PUSH in services.channels:
+        push_key = read_or_make(services.engine, services.clock()).public
     kinds = [(key, tongue.say(PHRASES[key].name)) for key in _KINDS]
     return show(
         "subscribe.html",
@@ -133,7 +142,9 @@ def _form(services: Services, tongue: Tongue, form: Form, trouble: str = "") -> 
         place=form.one("place") if "channel" in form.fields or not places else _first(form, places),
         kinds=kinds,
         levels=[(str(level), tongue(name)) for level, name in _SEVERITIES.items()],
-        channels=[(one, tongue(one)) for one in services.channels],
+        # Only a script can tell where messages to a browser can be left.
+        channels=[(one, tongue(one)) for one in services.channels if one != WEB_PUSH],
+        push_key=push_key,
         modes=[(one, tongue(one)) for one in MODES],
         zones=tongue.zones(zones),
         trouble=trouble,

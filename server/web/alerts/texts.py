@@ -26,6 +26,16 @@ TEXTS = {
     "email": N_("E-mail"),
     "sms": N_("SMS"),
     "telegram": N_("Telegram"),
+    "web_push": N_("This phone"),
+    "push_do": N_("Tell me on this phone"),
+    "push_ready": N_(
+        "Chosen: this phone. Now press the button below, then confirm it in the message that comes."
+    ),
+    "push_denied": N_(
+        "This phone does not allow it. Allow notifications for this site in the browser's "
+        "settings, or choose another way."
+    ),
+    "push_failed": N_("This browser cannot be reached by messages. Choose another way."),
     "address": N_("Address or number"),
     "how_often": N_("How often"),
     "immediate": N_("At once"),

@@ -2,14 +2,18 @@
 
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 from sqlalchemy import event, select, text
 
 from server.alerts.machine import Change
 from server.db.alert_tables import alert_notice, alert_transition, alert_watch
+from server.db.engine import writing
 from server.ingest.pipeline import Pipeline
 from server.store.engines import store_for
+from server.store.port import Columns
 from server.watch import judging
+from server.watch.late import note_changed
 from tests.server.alerts.timeline import HOUR_MS, START_MS, Row
 from tests.server.watch.field import DAY_MS
 from wire.catalogue import bundled
@@ -108,6 +112,23 @@ def test_late_data_that_take_back_what_was_told_are_a_correction_in_the_digest(w
 
     assert watched.notices() == [("immediate", "new"), ("digest", "correction")]
     assert watched.record() == []
+
+
+def test_what_is_rewritten_is_judged_anew(watched):
+    """As by a replay, or when the soil of a place is set."""
+    arrive(watched, rows(DRY, 0, 6))
+    times = np.array([at_h(3), at_h(4)], dtype=np.int64)
+    ids = np.full(2, watched.datastream_id, dtype=np.int32)
+    with writing(watched.engine) as connection:
+        columns = Columns(ids, times, np.full(2, WET), np.full(2, 1, dtype=np.int32))
+        store_for(watched.engine).replace(connection, columns)
+        note_changed(connection, ids, times)
+    before = watched.state().word
+    watched.field.keep(at_h(6))
+
+    assert (before, watched.state().word) == ("warning", "normal")
+    assert watched.record() == []
+    assert watched.notices() == [("immediate", "new"), ("digest", "correction")]
 
 
 def test_an_episode_that_came_and_went_in_one_batch_is_for_the_digest(watched_on_sqlite):

@@ -68,6 +68,9 @@ class Apprise:
         entries = list(result.logs())
         return _answer([one.message for one in entries], _told(entries), len(service))
 
+    def close(self) -> None:
+        """Do nothing: each message has a connection of its own."""
+
     def _service(self, address: str) -> Any:
         """Make the service of an address; None for one that Apprise does not know."""
         asset = self._apprise.AppriseAsset(

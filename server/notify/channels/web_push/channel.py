@@ -73,6 +73,9 @@ class WebPush:
         except OSError as error:
             return unreachable(browser.host, error)
 
+    def close(self) -> None:
+        """Do nothing: each message has a connection of its own."""
+
     def _headers(self, envelope: Envelope, browser: Browser) -> Mapping[str, str]:
         urgency, keep_s = _URGENCY[_severity(envelope)]
         contact, now_ms = self._settings.contact, self._clock()

@@ -13,11 +13,13 @@ from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
-from server.notify.channels.post import Reply, post
+from server.notify.channels.port import UnsureError
+from server.notify.channels.post import Reply
 
 # Whoever answers by a byte now and then must not hold up the messages of all others.
 _MOST_S = 10.0
 _CONNECT_S = 4.0
+_MOST_READ = 4096
 _MOST_PLACES = 2  # of a name that leads to many, so many are tried
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address is within
 
@@ -34,9 +36,40 @@ def is_public(address: str) -> bool:
 
 def post_publicly(address: str, body: bytes, headers: Mapping[str, str]) -> Reply:
     """Send a request by TLS; raises NotPublicError, OSError before it went out, UnsureError."""
-    line = PublicLine(urlsplit(address).hostname or "")
-    with ended_after(line, _MOST_S):
-        return post(address, body, headers, line=line)
+    return ask(PublicLine(urlsplit(address).hostname or ""), address, body, headers)
+
+
+def ask(
+    line: http.client.HTTPConnection,
+    address: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    most_s: float = _MOST_S,
+) -> Reply:
+    """Send a request by a line, which is closed; raises OSError, and UnsureError once it is out."""
+    parts = urlsplit(address)
+    target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+    try:
+        with _ended_after(line, most_s):
+            line.connect()
+            return _exchange(line, target, body, headers)
+    finally:
+        line.close()
+
+
+def _exchange(
+    line: http.client.HTTPConnection, target: str, body: bytes, headers: Mapping[str, str]
+) -> Reply:
+    try:
+        line.request("POST", target, body=body, headers=dict(headers))
+        with line.getresponse() as response:
+            text = response.read(_MOST_READ).decode("utf-8", "replace")
+            rest = response.getheader("Retry-After", "")
+            # A date is not worth the trouble.
+            rest_s = float(rest) if rest.isascii() and rest.isdigit() else 0.0
+            return Reply(response.status, text, rest_s)
+    except (OSError, http.client.HTTPException) as error:
+        raise UnsureError(f"no answer from {line.host}: {error}") from error
 
 
 class PublicLine(http.client.HTTPSConnection):
@@ -78,7 +111,7 @@ def _connected(places: list[str], port: int) -> socket.socket:
 
 
 @contextmanager
-def ended_after(line: http.client.HTTPConnection, most_s: float) -> Iterator[None]:
+def _ended_after(line: http.client.HTTPConnection, most_s: float) -> Iterator[None]:
     """Hang up when it takes too long: a time limit of the socket begins anew with each byte."""
 
     def hang_up() -> None:

@@ -9,7 +9,7 @@ from tests.server.api.alerts.conftest import warned_api, warned_file  # noqa: F4
 from tests.server.web.test_browser import ARGUMENTS, WATCH_POLICY
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright allows one at a time, and others have theirs
 def chromium() -> Iterator[Browser]:
     """One Chromium for all tests here."""
     with sync_playwright() as playwright:

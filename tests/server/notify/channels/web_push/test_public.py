@@ -16,11 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from server.notify.channels.port import UnsureError
-from server.notify.channels.post import post
 from server.notify.channels.web_push.public import (
     NotPublicError,
     PublicLine,
-    ended_after,
+    ask,
     is_public,
     post_publicly,
 )
@@ -66,14 +65,14 @@ def test_it_speaks_tls_and_knows_whom_it_speaks_to(tls_server, monkeypatch):
     address, ca_file = tls_server
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
 
-    reply = post(f"https://localhost{address}", b"body", {}, line=_line(address))
+    reply = ask(_line(address), f"https://localhost{address}", b"body", {})
 
     assert (reply.status, reply.text) == (201, "body")
 
 
 def test_whoever_cannot_prove_who_he_is_gets_nothing(tls_server):
     with pytest.raises(ssl.SSLCertVerificationError):
-        post("https://localhost/x", b"body", {}, line=_line(tls_server[0]))
+        ask(_line(tls_server[0]), "https://localhost/x", b"body", {})
 
 
 def test_an_answer_that_comes_byte_by_byte_is_not_waited_for():
@@ -82,8 +81,8 @@ def test_an_answer_that_comes_byte_by_byte_is_not_waited_for():
         line = http.client.HTTPConnection(*door.getsockname(), timeout=5)
         threading.Thread(target=_drip, args=(door,), daemon=True).start()
         begun = time.monotonic()
-        with pytest.raises(UnsureError), ended_after(line, 0.3):
-            post("http://127.0.0.1/x", b"", {}, line=line)
+        with pytest.raises(UnsureError):
+            ask(line, "http://127.0.0.1/x", b"", {}, most_s=0.3)
     assert time.monotonic() - begun < 4
 
 
@@ -116,6 +115,17 @@ def tls_server(tmp_path):
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+def test_how_long_to_rest_is_read_from_whoever_is_public_too(other):
+    other.status, other.headers = 429, {"Retry-After": "17"}
+    line = http.client.HTTPConnection(other.address.partition("//")[2], timeout=5)
+
+    reply = ask(line, f"{other.address}/up?x=1", b"body", {"TTL": "5"})
+
+    assert (reply.status, reply.after_s) == (429, 17)
+    (asked,) = other.asked
+    assert (asked.path, asked.body, asked.headers["TTL"]) == ("/up?x=1", b"body", "5")
 
 
 def _line(address):
