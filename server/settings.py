@@ -185,11 +185,7 @@ class RollupSection(_Section, frozen=True, kw_only=True):
 
 
 class NotifySection(_Section, frozen=True, kw_only=True):
-    """How people are told of warnings.
-
-    What no channel takes waits in the database. A Telegram bot's token (SAXAUL_TELEGRAM_TOKEN) and
-    the secret that signs webhooks (SAXAUL_WEBHOOK_SECRET) are in the environment.
-    """
+    """How people are told of warnings; what no channel takes waits in the database."""
 
     base_url: Annotated[
         str,
@@ -257,7 +253,11 @@ class NotifySection(_Section, frozen=True, kw_only=True):
     ] = []
     apprise: Annotated[
         bool,
-        Meta(description="Send by Apprise's services as well; pip install 'saxaul[apprise]'."),
+        Meta(
+            description="Send by Apprise's services as well; pip install 'saxaul[apprise]'. "
+            "Telegram and webhooks need no key here but, in the environment, the bot's token "
+            "(SAXAUL_TELEGRAM_TOKEN) and the secret that signs (SAXAUL_WEBHOOK_SECRET)."
+        ),
     ] = False
 
 
@@ -425,12 +425,17 @@ def _sections() -> Iterator[str]:
             yield from textwrap.wrap(
                 _description(key), 96, initial_indent="# ", subsequent_indent="# "
             )
-            yield f"{key.encode_name} = {_literal(key.default)}"
+            yield f"{key.encode_name} = {_literal(_default(key))}"
 
 
 def _description(field: Field) -> str:
     metadata = cast("Metadata", field.type)
     return str((metadata.extra_json_schema or {})["description"])
+
+
+def _default(key: Field) -> Any:
+    """Give a key's default; lists and tables are made anew each time."""
+    return key.default if key.default is not msgspec.NODEFAULT else key.default_factory()
 
 
 def _literal(value: Any) -> str:

@@ -16,6 +16,9 @@ from wire.errors import ConfigError
 
 T = TypeVar("T")
 
+# Editors of Windows begin a file in UTF-8 with it.
+_BOM = "\ufeff"
+
 Path: TypeAlias = tuple[str | int, ...]
 """Where a key is: the names above it, and the places in arrays from 0, such as ("bus", 0, "id")."""
 
@@ -80,7 +83,7 @@ def faults(text: str, kind: type, source: str) -> list[ConfigError]:
 def tree_of(text: str, source: str) -> dict[str, Any]:
     """Read TOML text as it stands; raises ConfigError for what is none."""
     try:
-        return tomllib.loads(text, parse_float=Decimal)
+        return tomllib.loads(text.removeprefix(_BOM), parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         found = _DECODE_LINE.search(str(error))
         line = int(found[1]) if found else len(text.splitlines())
@@ -253,7 +256,7 @@ def key_lines(text: str) -> dict[Path, int]:
     lines: dict[Path, int] = {}
     counts: dict[Path, int] = {}
     prefix: Path = ()
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.removeprefix(_BOM).splitlines(), start=1):
         if table := _TABLE.match(line):
             prefix = _table_path(table[2], counts, array=table[1] == "[[")
             lines[prefix] = number

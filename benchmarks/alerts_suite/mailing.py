@@ -104,7 +104,7 @@ def measure(url: str, folder: Path, course: Course) -> Mailed:
         passed_s = _play(client, names, course)
         wait_until(lambda: _count(mails) >= len(passed_s), 30.0)
         time.sleep(1.0)  # for one too many
-    return _compare(mails, passed_s)
+    return compare(mails, passed_s)
 
 
 def _server(url: str, mqtt_port: int, smtp_port: int, folder: Path) -> Child:
@@ -169,7 +169,8 @@ def _count(mails: Sink) -> int:
     return sum(len(taken) for taken in list(mails.taken_s.values()))
 
 
-def _compare(mails: Sink, passed_s: _Passed) -> Mailed:
+def compare(mails: Sink, passed_s: _Passed) -> Mailed:
+    """Put each mail to the time at which its station passed the line."""
     found = Mailed()
     for station in sorted({station for station, _ in passed_s}):
         wanted = [passed_s[station, turn] for turn in (0, 1) if (station, turn) in passed_s]

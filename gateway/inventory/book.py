@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from gateway.clock import Clock
 from gateway.config import Config, Fault, place_of
 from gateway.inventory.composing import Known, compose, refused_sensors
-from gateway.inventory.standing import Stood, stood
+from gateway.inventory.standing import Instant, Stood, stood
 from wire.messages import ClockSource, Installation, Inventory
 
 _IDENTITIES = "identities"
@@ -98,6 +98,7 @@ class InventoryBook:
         refused = {f"{one.thing}/{one.id}": one.model for one, _ in self._refused}
         self._models = refused | {place_of(s): s.model for _, s, _ in config.sensors()}
         self._known: dict[str, Known] | None = None
+        self._unsettled = self._replaces = False
 
     def identified(self, thing: str, sensor_id: str, identity: Identity) -> bool:
         """Note what a sensor said of itself; tell whether that is new; raises StoreError."""
@@ -129,6 +130,21 @@ class InventoryBook:
                 self._notes.set_meta({INVENTORY: msgspec.json.encode(now).decode()})
             return now
 
+    @property
+    def awaits_clock(self) -> bool:
+        """Tell whether an instrument took another's place, and only a clock can yet tell when."""
+        return self._replaces and self._is_clock_unknown()
+
+    def settles(self) -> bool:
+        """Tell, once, that what waited for the clock can be told now, and note it.
+
+        It must be noted in the boot in which it began. Raises StoreError.
+        """
+        if not self._unsettled or self._is_clock_unknown():
+            return False
+        self.current()
+        return True
+
     def _visited(self, inventory: Inventory) -> Inventory:
         """Add how it was left, and where things stand: what was entered there goes first."""
         if self._visits is None:
@@ -148,20 +164,27 @@ class InventoryBook:
         # How a sensor stands that could not be used is not known.
         before = [one for one in last.sensors if not one.refused] if last else []
         announced = {f"{one.thing}/{one.id}": Stood.of(one) for one in before}
-        now_ms = self._now_ms()
-        now = stood(inventory.sensors, announced | kept, now_ms)
-        if now_ms is not None and kept | now != kept:
+        instant = self._instant()
+        now = stood(inventory.sensors, announced | kept, instant)
+        if instant is not None and kept | now != kept:
             self._notes.set_meta({_STANDING: msgspec.json.encode(kept | now).decode()})
+        self._unsettled = any(one.mono_ms is not None for one in now.values())
+        self._replaces = any(one.replaces for one in now.values())
         sensors = [
             replace(one, since=now[f"{one.thing}/{one.id}"].since) for one in inventory.sensors
         ]
         return replace(inventory, sensors=sensors)
 
-    def _now_ms(self) -> int | None:
-        """Tell the time; None while the clock is not known."""
-        if self._clock is None or self._clock.source() is ClockSource.UNKNOWN:
+    def _instant(self) -> Instant | None:
+        """Tell the time, as far as it is known; None without a clock."""
+        if self._clock is None:
             return None
-        return self._clock.wall_of(self._clock.mono_ms())
+        mono_ms = self._clock.mono_ms()
+        wall_ms = None if self._is_clock_unknown() else self._clock.wall_of(mono_ms)
+        return Instant(self._clock.boot_id, mono_ms, wall_ms)
+
+    def _is_clock_unknown(self) -> bool:
+        return self._clock is None or self._clock.source() is ClockSource.UNKNOWN
 
     def _remembered(self) -> dict[str, Known]:
         """Read the identities once the outbox can be read; the caller holds the lock."""

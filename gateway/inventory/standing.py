@@ -1,7 +1,7 @@
 """Since when a sensor stands where it does, as it is described. Pure."""
 
 from collections.abc import Iterable, Mapping
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 from msgspec.structs import replace
@@ -9,8 +9,19 @@ from msgspec.structs import replace
 from wire.messages import SensorInfo
 
 
+class Instant(NamedTuple):
+    """Now: on the monotonic clock (ms) of a boot, and in ms UTC; None while that is unknown."""
+
+    boot: str
+    mono_ms: int
+    wall_ms: int | None
+
+
 class Stood(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a sensor stands; `since` (ms, UTC) is None where no clock told when that began."""
+    """How a sensor stands; `since` (ms, UTC) is None where no clock told when that began.
+
+    Where one may tell yet, it began at `mono_ms` of `boot`; `replaces`: in place of another.
+    """
 
     model: str
     serial: str = ""
@@ -18,6 +29,9 @@ class Stood(msgspec.Struct, frozen=True, omit_defaults=True):
     height_m: float | None = None
     reference_m: float | None = None
     since: int | None = None
+    boot: str = ""
+    mono_ms: int | None = None
+    replaces: bool = False
 
     @classmethod
     def of(cls, sensor: SensorInfo) -> Self:
@@ -41,15 +55,40 @@ class Stood(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def stood(
-    sensors: Iterable[SensorInfo], before: Mapping[str, Stood], now_ms: int | None
+    sensors: Iterable[SensorInfo], before: Mapping[str, Stood], now: Instant | None
 ) -> dict[str, Stood]:
-    """Compare with how they stood before, by thing/sensor: who is the same has stood since then."""
+    """Compare with how they stood before, by thing/sensor: who is the same has stood since then.
+
+    `now` is None where nothing tells the time.
+    """
     found = {}
     for sensor in sensors:
         one, name = Stood.of(sensor), f"{sensor.thing}/{sensor.id}"
         known = before.get(name)
         if known is None or not known.is_same(one):
-            found[name] = replace(one, since=now_ms)
+            found[name] = _begun(replace(one, replaces=known is not None), now)
         else:
-            found[name] = replace(one, serial=one.serial or known.serial, since=known.since)
+            found[name] = _settled(replace(known, serial=one.serial or known.serial), now)
     return found
+
+
+def _begun(one: Stood, now: Instant | None) -> Stood:
+    """Let it stand from now on."""
+    if now is None or now.wall_ms is not None:
+        since = now.wall_ms if now else None
+        return replace(one, since=since, boot="", mono_ms=None, replaces=False)
+    return replace(one, since=None, boot=now.boot, mono_ms=now.mono_ms)
+
+
+def _settled(one: Stood, now: Instant | None) -> Stood:
+    """Tell by the clock of the same boot when it began, as the readings since then are stamped.
+
+    What began in an earlier boot stood at any rate when this one began to look.
+    """
+    if one.mono_ms is None or now is None:
+        return one
+    if one.boot != now.boot:
+        return _begun(one, now)
+    if now.wall_ms is None:
+        return one
+    return _begun(one, now._replace(wall_ms=now.wall_ms - now.mono_ms + one.mono_ms))

@@ -32,6 +32,7 @@ BEING_SCANNED = "being scanned"
 # A port on which nothing is takes under two minutes, a bus of ten sensors one.
 LIMIT_S = 240.0
 _STOP_S = 0.4
+NOTHING = "nothing was found: look at power, wiring (A and B swapped?) and address"
 RESTART = "to have them read, restart the gateway, here or by its power"
 
 _log = structlog.get_logger(__name__)
@@ -271,7 +272,7 @@ class Scanning:
         _log.info(SCAN_ENDED, port=run.port.port, phase=run.phase, found=len(_seen(run)))
 
     def _look(self, run: _Run) -> str:
-        """Scan; gives why the port could not be looked at, or that nothing is there."""
+        """Scan; gives what could not be looked at and why, or that nothing is there."""
         from gateway.scan import Extent, Scanner  # noqa: PLC0415
 
         def say(text: str) -> None:
@@ -287,9 +288,10 @@ class Scanning:
             say(f"{run.port.port}: waiting until line '{run.port.bus}' lets go of it")
         with self._without(run.port.bus):
             scanner.run([run.port.port])
-        if scanner.refused or scanner.findings:
-            return "; ".join(scanner.refused)
-        return "nothing was found: look at power, wiring (A and B swapped?) and address"
+        told = [*scanner.refused, *scanner.untried]
+        if not (scanner.refused or scanner.findings):
+            told.insert(0, NOTHING)
+        return "; ".join(told)
 
     def _without(self, bus: str) -> AbstractContextManager[None]:
         return self._buses[bus].without_port(BEING_SCANNED) if bus else nullcontext()

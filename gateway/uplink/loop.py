@@ -44,6 +44,8 @@ PUMP_S = 0.25
 # What was measured within two batch intervals and this, for a slow poll, is live.
 LIVE_GRACE_MS = 30_000
 FAREWELL_MS = 1_000
+# So long after connecting NTP, or a satellite receiver, may take to tell the time.
+CLOCK_GRACE_MS = 120_000
 
 _log = structlog.get_logger(__name__)
 
@@ -229,6 +231,10 @@ class Uplink:
         """Wait; the outbox is looked after meanwhile."""
         self._stopping.wait(timeout_s)
         self._upkeep.step(can_send=False)
+        try:
+            self._book.settles()
+        except StoreError as error:
+            _log.error(STORE_FAILED, reason=str(error))
 
     def _backoff_ms(self) -> int:
         """Choose how long to wait after a failure, or after a connection that ended."""
@@ -245,13 +251,24 @@ class Uplink:
     # ------------------------------------------------------------ its work
 
     def _report(self, session: Session) -> None:
-        if self._changed.is_set():
+        if self._book.settles():
+            self._changed.set()
+        if self._changed.is_set() and not self._waits_for_clock():
             self._changed.clear()
             inventory = messages.encode(self._book.current())
             session.publish(topics.inventory(self._gateway), inventory, retain=True)
         if self._clock.mono_ms() >= self._next_beat_ms:
             self._next_beat_ms = self._clock.mono_ms() + int(self._settings.heartbeat_s * 1000)
             self._publish_status(session, "online", None)
+
+    def _waits_for_clock(self) -> bool:
+        """Let a clock that comes with the network say first when an instrument was changed.
+
+        The server would take its own time for that; the readings wait for the clock, too.
+        """
+        since_ms = self._connected_ms
+        is_new = since_ms is not None and self._clock.mono_ms() - since_ms < CLOCK_GRACE_MS
+        return is_new and self._book.awaits_clock
 
     def _publish_status(self, session: Session, state: str, rest: Rest | None) -> int:
         status = self._health.status(state, self._outbox.figures(), self._outbox.past_figures())

@@ -138,18 +138,22 @@ def fault_share(hours: Hours, window_ms: int) -> Samples:
 def root_zone_mean(layers: Sequence[Layer], span_m: tuple[float, float] | None = None) -> Samples:
     """Give the mean over depth: each sensor stands for the soil up to halfway to its neighbours.
 
-    `span_m`: from and to; see `layer_weights`. Sensors that are missing in an hour are left out,
-    and it is good while those that are there stand for LEAST_THICKNESS of the whole.
+    Those at one depth stand for it together, any of them while others are missing. `span_m`: from
+    and to; see `layer_weights`. Depths that are missing in an hour are left out, and it is good
+    while those that are there stand for LEAST_THICKNESS of the whole.
     """
-    layers = sorted(layers, key=lambda layer: layer.depth_m)
-    weights = layer_weights([layer.depth_m for layer in layers], span_m)
+    depths = sorted({layer.depth_m for layer in layers})
+    weights = layer_weights(depths, span_m)
     starts = np.unique(np.concatenate([layer.hours.start_ms for layer in layers]))
-    values = np.full((len(layers), len(starts)), np.nan)
-    for row, layer in zip(values, layers, strict=True):
-        row[np.searchsorted(starts, layer.hours.start_ms)] = layer.hours.mean
-    thickness = np.isfinite(values) * weights[:, None]
+    sums, counts = np.zeros((2, len(depths), len(starts)))
+    for layer in layers:
+        row, value = depths.index(layer.depth_m), layer.hours.mean
+        at = np.searchsorted(starts, layer.hours.start_ms)
+        sums[row, at] += np.nan_to_num(value)
+        counts[row, at] += np.isfinite(value)
+    thickness = (counts > 0) * weights[:, None]
     present = thickness.sum(axis=0)
-    value = _ratio((np.nan_to_num(values) * thickness).sum(axis=0), present)
+    value = _ratio((sums / np.maximum(counts, 1) * thickness).sum(axis=0), present)
     # Thicknesses are sums of decimals: three quarters may come out a little less.
     good = present >= LEAST_THICKNESS * weights.sum() - 1e-9
     return Samples.of(starts + HOUR_MS, value, good & np.isfinite(value))

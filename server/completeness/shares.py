@@ -57,9 +57,16 @@ def last_days(zone: str, now_ms: int) -> Window:
     return Window(int(midnights[-1 - DAYS]), int(midnights[-1]))
 
 
-def share(values: int, interval_s: float, window: Window) -> Share | None:
-    """Compare what is there with what a series gives in a range of time at its interval."""
-    expected = int((window.to_ms - window.from_ms) // max(1.0, interval_s * 1000))
+def share(values: int, interval_s: float, window: Window, uncounted_ms: int = 0) -> Share | None:
+    """Compare what is there with what a series gives in a range of time at its interval.
+
+    `uncounted_ms` of it are not counted yet: nothing is expected of them, and nothing is said while
+    they are the greater part.
+    """
+    length_ms = window.to_ms - window.from_ms
+    if 2 * uncounted_ms > length_ms:
+        return None
+    expected = int((length_ms - uncounted_ms) // max(1.0, interval_s * 1000))
     return Share(values, expected, window) if expected > 0 else None
 
 

@@ -13,6 +13,9 @@ from server.db.tables import datastream, latest, observed_property, soil_history
 from server.soil.book import Where
 from server.soil.relative import RELATIVE
 
+# PostgreSQL takes 65,535 parameters a statement; a site may have more series.
+_MANY = 10_000
+
 
 def enter(connection: Connection, datastream_ids: Sequence[int]) -> None:
     """Have all that is stored of some series computed anew, if anything is."""
@@ -24,8 +27,10 @@ def enter(connection: Connection, datastream_ids: Sequence[int]) -> None:
 
 
 def _enter(connection: Connection, ids: Sequence[int]) -> None:
-    connection.execute(delete(soil_history).where(soil_history.c.datastream_id.in_(ids)))
-    enter_missing(connection, soil_history, [{"datastream_id": one} for one in ids])
+    for start in range(0, len(ids), _MANY):
+        some = ids[start : start + _MANY]
+        connection.execute(delete(soil_history).where(soil_history.c.datastream_id.in_(some)))
+        enter_missing(connection, soil_history, [{"datastream_id": one} for one in some])
 
 
 def enter_place(connection: Connection, where: Where) -> int:

@@ -259,3 +259,70 @@ def test_a_note_that_damage_left_unreadable_is_made_anew(config_of, notes, note)
 
     assert [one.id for one in inventory.sensors] == ["soil-10cm"]
     assert InventoryBook(config_of(), notes).current() == inventory
+
+
+class RestartedOffline:
+    """A gateway whose sensor was put deeper, started again in a new boot without a known clock."""
+
+    def __init__(self, hand, clock_of, notes, config_of, path):
+        hand.synchronised = True
+        self.first = InventoryBook(config_of(), notes, clock=clock_of(hand)).current()
+        hand.synchronised = False
+        hand.advance(-900_000)
+        path.write_text(path.read_text().replace("depth_m = 0.1", "depth_m = 0.3"))
+        self.clock_of, self.hand, self.notes, self.path = clock_of, hand, notes, path
+        self.book = self.started()
+
+    def started(self, boot_id="boot-b"):
+        clock = self.clock_of(self.hand, boot_id=boot_id)
+        book = InventoryBook(load(self.path), self.notes, clock=clock)
+        self.told = book.current().sensors[0].since
+        return book
+
+
+@pytest.fixture
+def restarted(hand, clock_of, notes, config_of, tmp_path):
+    return RestartedOffline(hand, clock_of, notes, config_of, tmp_path / "gateway.toml")
+
+
+def test_what_was_changed_while_the_clock_was_unknown_stands_since_the_restart(restarted, hand):
+    """The readings since then are stamped by the same clock, when it is known."""
+    began_ms = hand.mono_ms
+    assert restarted.told is None
+    assert restarted.book.awaits_clock
+    hand.advance(3_600_000)
+    hand.offset_ms += 86_400_000
+    hand.synchronised = True
+    assert restarted.book.settles()
+    (sensor,) = restarted.book.current().sensors
+
+    assert sensor.since == began_ms + hand.offset_ms
+    assert (restarted.book.awaits_clock, restarted.book.settles()) == (False, False)
+
+
+def test_a_second_restart_in_the_same_boot_forgets_nothing(restarted, hand):
+    began_ms = hand.mono_ms
+    hand.advance(3_600_000)
+    restarted.started()
+    hand.advance(3_600_000)
+    hand.synchronised = True
+    restarted.started()
+
+    assert restarted.told == began_ms + hand.offset_ms
+
+
+def test_what_was_changed_in_a_boot_that_never_knew_the_time_stands_since_the_next(restarted, hand):
+    hand.advance(-50_000)
+    next_ms = hand.mono_ms
+    book = restarted.started("boot-c")
+    hand.advance(60_000)
+    hand.synchronised = True
+    assert book.settles()
+
+    assert book.current().sensors[0].since == next_ms + hand.offset_ms
+
+
+def test_a_new_gateway_is_announced_whatever_its_clock(config_of, notes, hand, clock_of):
+    book = InventoryBook(config_of(), notes, clock=clock_of(hand))
+    book.current()
+    assert not book.awaits_clock

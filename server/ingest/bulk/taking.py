@@ -29,9 +29,7 @@ FEW = 2
 log = structlog.get_logger(__name__)
 
 
-def take_all(
-    turn: Turn, store: Store, ready: Bundle, judge: Judge
-) -> Sequence[Outcome | None]:
+def take_all(turn: Turn, store: Store, ready: Bundle, judge: Judge) -> Sequence[Outcome | None]:
     """Store all that can be stored together; None for each batch that must go by itself.
 
     Raises what the database itself is to blame for.

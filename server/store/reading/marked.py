@@ -8,8 +8,9 @@ index each, and to compute an hour from its observations costs little.
 from collections.abc import Sequence
 
 import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
+from server.db.tables import rollup_mark
 from server.rollup.marks import Level, Marked, read_marked
 from server.store.reading.binary import INSTANT
 
@@ -30,6 +31,18 @@ WITH RECURSIVE found (start) AS (
 SELECT CAST(extract(epoch FROM start) * 1000 AS bigint) FROM found WHERE start IS NOT NULL
 LIMIT :most
 """)  # noqa: S608 - constants only
+
+
+def read_marked_starts(
+    connection: Connection, level: Level, from_ms: int, to_ms: int
+) -> Sequence[int]:
+    """Read where buckets with from_ms <= start < to_ms begin that are marked for any series."""
+    if connection.dialect.name == "postgresql":
+        span = {"level": level.value, "from_ms": from_ms, "to_ms": to_ms, "most": None}
+        return connection.execute(_STARTS, span).scalars().all()
+    start = rollup_mark.c.start
+    wanted = (rollup_mark.c.level == level.value, start >= from_ms, start < to_ms)
+    return connection.execute(select(start).where(*wanted).distinct()).scalars().all()
 
 
 def read_doubtful(

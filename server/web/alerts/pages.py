@@ -82,8 +82,7 @@ def read_evidence(
         (series, *_) = known(connection, lines.datastream_ids[:1])
     columns = plots.read_plot(services, series.id, hours)
     display = display_for(series.property_key, series.unit)
-    judged = next((str(one.evidence.get("input", "")) for one in history), "")
-    levels = level_lines(lines, judged, display)
+    levels = level_lines(lines, str(shown.evidence.get("input", "")), display)
     return EvidencePlot(columns=columns, levels=levels, spans=active_spans(history))
 
 

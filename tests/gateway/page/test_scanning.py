@@ -177,3 +177,14 @@ def test_a_port_on_which_nothing_is_says_what_to_look_at(scanning_of, device, un
     scanning.start(port, pause=False)
 
     assert "nothing was found" in ended(scanning, until).fault
+
+
+def test_what_there_was_no_time_for_is_told(scanning_of, device, until):
+    port = device(lambda _: b"").port
+    extent = Extent(0.05, "", 0.05, [1], 0.05, modbus_limit_s=0.0, line_s=0.05)
+    scanning = scanning_of(extra=[port], extent=extent)
+    scanning.start(port, pause=False)
+    told = ended(scanning, until).fault
+
+    assert told.startswith("nothing was found")
+    assert "not tried, for want of time: Modbus at 9600 baud" in told

@@ -174,6 +174,12 @@ def test_a_missing_depth_is_stood_for_while_it_is_little():
     assert seen(samples) == {1: (0.02 + 0.12) / 0.8, 2: 0.2, 4: 0.2}
 
 
+def test_sensors_at_one_depth_stand_for_it_together_or_one_for_the_other():
+    first, second = hourly(0.1, NAN), hourly(0.3, 0.3)
+
+    assert seen(root_zone_mean([Layer(0.1, first), Layer(0.1, second)])) == {1: 0.2, 2: 0.3}
+
+
 def drying(days, tau=8.0, start=0.9, floor=0.1, swing=0.0):
     """Relative water by the hour since rain, with a daily swing."""
     times = np.arange(int(days * 24)) / 24

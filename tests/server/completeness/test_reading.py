@@ -2,6 +2,7 @@
 
 from itertools import count
 
+import numpy as np
 import pytest
 from sqlalchemy import insert, update
 
@@ -9,6 +10,7 @@ from server.completeness.keeper import LIFETIME_MS, ShareKeeper
 from server.completeness.reading import read_shares
 from server.db import tables as t
 from server.db.engine import writing
+from server.rollup.marks import Level, mark_grid, mark_hours
 from tests.server.api.factory import HOUR, NOW, Catalog, teros
 
 # 07:00 UTC; the hour before is counted from five minutes past seven on.
@@ -64,6 +66,43 @@ def test_a_night_without_readings_is_missed(engine, fill):
     id_ = fill(hours=hours)
 
     assert read(engine)[id_].day.percent == 75.0
+
+
+def test_what_waits_to_be_computed_is_neither_there_nor_missing(engine, fill):
+    """Six hours of rollups are not there yet, and one that is there may be out of date."""
+    hours = whole(30)
+    for at in range(10, 16):
+        del hours[NOW - at * HOUR]
+    hours[NOW - 3 * HOUR] = 1
+    id_ = fill(hours=hours)
+    marked = [NOW - at * HOUR + 1 for at in (3, *range(10, 16))]
+
+    with writing(engine) as connection:
+        ids = np.full(len(marked), id_, dtype=np.int32)
+        mark_hours(connection, ids, np.array(marked, dtype=np.int64))
+
+    day = read(engine)[id_].day
+    assert (day.values, day.expected) == (17 * 6, 17 * 6)
+
+
+def test_while_most_waits_nothing_is_said(engine, fill):
+    id_ = fill(hours=whole(30))
+    marked = np.array([NOW - at * HOUR for at in range(1, 15)], dtype=np.int64)
+
+    with writing(engine) as connection:
+        mark_hours(connection, np.full(len(marked), id_, dtype=np.int32), marked)
+
+    assert read(engine)[id_].day is None
+
+
+def test_days_that_wait_are_left_out_by_their_own_length(engine, fill):
+    id_ = fill(hours=whole(30), days=whole(40, before=MIDNIGHT, step=DAY, n=144))
+    waits = [MIDNIGHT - 2 * DAY, MIDNIGHT - 5 * DAY]
+    with writing(engine) as connection:
+        mark_grid(connection, Level.DAY, [id_], np.array(waits, dtype=np.int64))
+
+    month = read(engine)[id_].month
+    assert (month.values, month.expected) == (28 * 144, 28 * 144)
 
 
 def test_before_its_first_reading_nothing_was_to_be_expected(engine, fill):

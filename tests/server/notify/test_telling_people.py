@@ -250,6 +250,7 @@ def test_only_what_was_asked_for_is_told(village):
     village.tell()
 
     assert [mail["To"] for mail in village.mails.mails] == ["here@example.org"]
+    assert village.states() == ["sent"]
 
 
 def test_who_pauses_or_leaves_while_it_waits_is_not_told(village):

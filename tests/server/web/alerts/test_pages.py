@@ -93,6 +93,13 @@ def test_the_columns_of_the_evidence(warned_api):
     assert None in evidence["columns"]["value"]
 
 
+def test_levels_are_there_before_anything_has_happened(warned_api):
+    evidence = warned_api.get("/alerts/1/plot", hours=24)
+
+    assert [one["value"] for one in evidence["levels"]] == [50.0, 10.0]
+    assert evidence["spans"] == []
+
+
 def test_what_is_no_series_has_no_plot(warned_api):
     alerts = warned_api.get("/api/v1/alerts", kind="no_data")["items"]
 
@@ -231,3 +238,15 @@ def test_a_small_screen_has_no_sideways_scroll_and_targets_for_a_thumb(warned_ap
         ":is(button, .action, input:not([type=hidden], [type=checkbox], [type=radio]), select, a)"
     )
     assert min(page.eval_on_selector_all(targets, HEIGHTS)) >= 38
+
+
+def test_of_two_who_make_the_same_rule_at_once_the_second_is_told(warned_api):
+    rule = '{"key":"mine","kind":"frost","scope":{"site":"kubuqi-north"}}'
+    fields = {"rule": rule, "is_new": "yes", "who": "Bayar"}
+
+    first = warned_api.client.post("/alerts/rules", data=fields)
+    second = warned_api.client.post("/alerts/rules", data=fields | {"who": "Gulnara"})
+
+    assert (first.status_code, second.status_code) == (303, 422)
+    assert "made it meanwhile" in second.text
+    assert warned_api.get("/api/v1/rules/mine")["changed_by"] == "Bayar"

@@ -121,7 +121,10 @@ def test_what_cannot_be_kept_is_said_and_what_was_written_stays(warned_api, fiel
 
 
 def test_a_channel_that_is_not_offered_is_refused(warned_api):
-    assert ask(warned_api, channel="webhook", address="https://example.org/x").status_code == 422
+    with served(warned_api.engine, {}, channels=("email",)) as api:
+        answer = ask(api, channel="sms", address="+8613912345678")
+
+    assert answer.status_code == 422
     assert rows(warned_api, subscription) == []
 
 
