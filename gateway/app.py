@@ -59,6 +59,12 @@ NOTE_FAILED = "identity_not_kept"
 HEARTBEAT_S, METERED_HEARTBEAT_S = 60.0, 900.0
 METERED_KEEPALIVE_S = 240
 
+# How long a write may take before a restart is refused, and how long after a stop what hangs may
+# take to end before the gateway is built again.
+DISK_S = 3.0
+END_S, END_LOOK_S = 60.0, 0.1
+RESTART_NOTE = "restart_wanted"
+
 AbsentPorts = Literal["exit", "retry"]
 
 _log = structlog.get_logger(__name__)
@@ -98,6 +104,7 @@ class App:
         self._source = Path(source)
         self._absent_ports = absent_ports
         self._steps: list[Step] = []
+        self._hanging: list[Thread] = []
         self.restart_wanted = Event()
         self._page: PageOpener | None = None
         self._scanning: Scanning | None = None
@@ -128,7 +135,7 @@ class App:
         recorder = Recorder(self.outbox)
         self._relay = Relay(recorder)
         self._steps.append(Step("waiting observations", recorder.close, 0.5))
-        self._steps.append(Step("recorder", self._relay.stop, 0.6))
+        self._steps.append(Step("recorder", self._relay.close, 0.6))
         board = Board(self._relay)
         lending = Lending(loans(config), board)
         memos, models = Memos(self.outbox, clock.boot_id, self._relay.keep), config.models
@@ -189,12 +196,46 @@ class App:
     def stop(self) -> None:
         """Stop all, last started first, in 6 s at most, whatever hangs."""
         while self._steps:
-            _bounded(self._steps.pop())
+            thread = _bounded(self._steps.pop())
+            if thread.is_alive():
+                self._hanging.append(thread)
+
+    def await_end(self, stop: Event, timeout_s: float = END_S) -> None:
+        """Wait, after a stop, for what overran its time: nothing else may use the files before.
+
+        No longer than until `stop` is set. Raises StoreError for what does not end.
+        """
+        until_s = time.monotonic() + timeout_s
+        while (hanging := [one.name for one in self._hanging if one.is_alive()]) and not stop.wait(
+            END_LOOK_S
+        ):
+            if time.monotonic() > until_s:
+                raise StoreError(
+                    f"{self.outbox.path}: not started again in this process: of what ran before "
+                    f"this does not end: {', '.join(hanging)} (a disk or a port does not answer); "
+                    "start the gateway anew, and look at the disk when this comes back"
+                )
 
     def _restart(self, config: Config) -> None:
         """Have it built again from settings, where that would be refused by nothing."""
         check(config, str(self._source), self._absent_ports)
+        self._check_disk()
         self.restart_wanted.set()
+
+    def _check_disk(self) -> None:
+        """Raise StoreError while the disk stalls: what waits for it would be lost by a restart."""
+        thread = Thread(target=self._touch_disk, daemon=True)
+        thread.start()
+        thread.join(DISK_S)
+        if thread.is_alive():
+            raise StoreError(
+                f"{self.outbox.path}: the disk does not answer, so the gateway is not started "
+                "again now; try again in a minute"
+            )
+
+    def _touch_disk(self) -> None:
+        with suppress(StoreError):  # a disk that refuses, answers
+            self.outbox.set_meta({RESTART_NOTE: self._source.name})
 
     def _stop_buses(self) -> None:
         threads = [Thread(target=bus.stop, daemon=True) for bus in self._buses]
@@ -219,12 +260,13 @@ class App:
             self._uplink.announce()
 
 
-def _bounded(step: Step) -> None:
-    thread = Thread(target=_stop_one, args=(step,), daemon=True)
+def _bounded(step: Step) -> Thread:
+    thread = Thread(target=_stop_one, args=(step,), name=step.name, daemon=True)
     thread.start()
     thread.join(step.limit_s)
     if thread.is_alive():
         _log.warning(STOP_OVERRUN, step=step.name, limit_s=step.limit_s)
+    return thread
 
 
 def _stop_one(step: Step) -> None:

@@ -29,6 +29,7 @@ CRASHED = "command_failed"
 
 SENSOR_REFUSED = "sensor_refused"
 BUS_REFUSED = "bus_refused"
+SETTING_REFUSED = "setting_refused"
 STARTING_ANEW = "outbox_damaged_starting_anew"
 SETTINGS_READ_AGAIN = "settings_read_again"
 # How often `run` looks whether its outbox has met damage, or a person wants it to start again.
@@ -212,6 +213,9 @@ def _run(args: argparse.Namespace) -> int:
         raise
     stop = _stop_signal()
     while not _serve(app, stop):
+        app.await_end(stop)
+        if stop.is_set():
+            break
         if app.restart_wanted.is_set():
             config, faults = load_valid(args.config)
             _log.info(SETTINGS_READ_AGAIN, file=str(args.config))
@@ -227,6 +231,7 @@ def _tell_refused(faults: Sequence[Fault], path: Path) -> None:
     """Say once what is not read, and why: to the journal, and to who started this by hand."""
     for one in faults:
         event = BUS_REFUSED if one.sensor is None else SENSOR_REFUSED
+        event = SETTING_REFUSED if one.bus is None else event
         _log.error(event, what=one.about, file=one.source, line=one.line, reason=one.message)
     if faults:
         refused = "; ".join(dict.fromkeys(one.about for one in faults))

@@ -25,7 +25,7 @@ from server.hypertable.retention import Policy
 from server.ingest.service import BrokerAddress, IngestService, wall_clock_ms
 from server.live.follow import Follower
 from server.live.hub import Hub
-from server.notify.setup import make_notifier, offered
+from server.notify.setup import make_notifier, offered, policy_of
 from server.roles.crew import Crew
 from server.roles.orders import Order
 from server.roles.role import Duty, Role, Workers
@@ -179,6 +179,7 @@ class App:
             *(engine, store_for(engine), hub, wall_clock_ms, tell_all),
             base_url=told.base_url,
             channels=offered(told, self._notify_secrets),
+            channel_policy=policy_of(told),
         )
         server = HttpServer(self._application(services), listener, self._on_failure)
         self._http_port = server.port
@@ -244,7 +245,13 @@ class App:
         watches = Watchkeeper(engine, wall_clock_ms, self._is_caught_up)
         watches.start()
         self._teardown.add(Step("watches", watches.stop, _UPKEEP_STOP_S))
-        notifier = make_notifier(engine, self._settings.notify, self._notify_secrets, wall_clock_ms)
+        notifier = make_notifier(
+            engine,
+            self._settings.notify,
+            self._notify_secrets,
+            wall_clock_ms,
+            self._broker_address(),
+        )
         notifier.start()
         self._teardown.add(Step("messages", notifier.stop, _UPKEEP_STOP_S))
         return [

@@ -6,6 +6,7 @@ A fault of one sensor, or of one bus, keeps no other sensor from being read.
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import NamedTuple
 
 from gateway.catalogue.models import likely
@@ -48,8 +49,8 @@ class Fault:
     """What is wrong in a file, and what to do about it.
 
     `bus` and `sensor` are the places, from 0, of what cannot be used for it: a sensor of a bus, a
-    whole bus (`sensor` is None), or the whole file (both are None). `about` names it for people,
-    `sensors` are those that are not read for it.
+    whole bus (`sensor` is None), or the whole file (both are None), unless the gateway `may_start`
+    all the same. `about` names it for people, `sensors` are those that are not read for it.
     """
 
     source: str
@@ -59,6 +60,7 @@ class Fault:
     bus: int | None = None
     sensor: int | None = None
     sensors: tuple[RefusedSensor, ...] = ()
+    may_start: bool = False
 
     def __str__(self) -> str:
         """Tell it in one line: file, line, place, remedy."""
@@ -83,6 +85,8 @@ def find_faults(
         Fault(source, nearest_line(lines, path), message)
         for path, message in _of_file(config, is_whole=not unfit)
     ]
+    if not unfit:
+        found += _of_clock(config, source, lines)
     for at, bus in enumerate(config.bus):
         about = f"bus '{bus.id}'"
         for key, message in _of_bus(config, bus, models):
@@ -107,11 +111,13 @@ def _refused(sensors: Sequence[SensorSection]) -> tuple[RefusedSensor, ...]:
 
 def _of_file(config: Config, *, is_whole: bool) -> Iterator[tuple[KeyPath, str]]:
     yield from _twice_thing([thing.id for thing in config.thing])
+    for at, thing in enumerate(config.thing):
+        if thing.elevation_m is not None and not isfinite(thing.elevation_m):
+            message = f"elevation_m must be a number of metres, not {thing.elevation_m:g}"
+            yield ("thing", at, "elevation_m"), f"{message}; leave it away if unknown"
     if is_whole and not config.bus and not config.page.listen:
         found = "'saxaul-gateway scan --write' finds sensors and adds them"
         yield ("bus",), f"there is no [[bus]]: {found}; so does the page, with page.listen set"
-    if is_whole:
-        yield from _of_clock(config)
     yield from _of_uplink(config)
 
 
@@ -122,17 +128,19 @@ def _twice_thing(names: Sequence[str]) -> Iterator[tuple[KeyPath, str]]:
             yield ("thing", at, "id"), f"thing '{name}' is there twice; give each its own"
 
 
-def _of_clock(config: Config) -> Iterator[tuple[KeyPath, str]]:
-    """Refuse to wait for a satellite receiver that is attached nowhere."""
+def _of_clock(config: Config, source: str, lines: Lines) -> Iterator[Fault]:
+    """Tell of a satellite receiver that is waited for, and attached nowhere.
+
+    Where there is a page it can be found and added on that: until then the time is not known.
+    """
     spoken = {bus.protocol for bus in config.bus}
     if config.clock.trust == "gnss" and Protocol.NMEA0183 not in spoken:
-        yield (
-            ("clock", "trust"),
-            (
-                "clock.trust is 'gnss' and no bus has protocol = \"nmea0183\": attach the receiver "
-                "(model 'GNSS receiver, NMEA 0183'), or set trust to 'auto'"
-            ),
+        message = (
+            "clock.trust is 'gnss' and no bus has protocol = \"nmea0183\": attach the receiver "
+            "(model 'GNSS receiver, NMEA 0183'), or set trust to 'auto'"
         )
+        line, has_page = nearest_line(lines, ("clock", "trust")), bool(config.page.listen)
+        yield Fault(source, line, message, "a known clock" if has_page else "", may_start=has_page)
 
 
 def _of_uplink(config: Config) -> Iterator[tuple[KeyPath, str]]:
@@ -205,6 +213,7 @@ def _of_sensor(
             ),
         )
     yield from _of_sampling(sensor, model)
+    yield from _of_level(sensor)
     if lender_of(sensor) not in unread or not model.borrowed:
         yield from _of_temperature(config, sensor, model, models)
 
@@ -229,6 +238,13 @@ def _of_sampling(sensor: SensorSection, model: SensorModel) -> Iterator[Found]:
         return
     for key, fault in plan.faults(model, sensor.interval_s, sensor.sample_s):
         yield key, f"{key} {fault}"
+
+
+def _of_level(sensor: SensorSection) -> Iterator[Found]:
+    """Tell of a depth or a height that is no length, which TOML can write."""
+    for key, value in (("depth_m", sensor.depth_m), ("height_m", sensor.height_m)):
+        if value is not None and not isfinite(value):
+            yield key, f"{key} must be a number of metres, not {value:g}; leave it away if unknown"
 
 
 def _of_temperature(

@@ -41,7 +41,8 @@ def load_valid(path: Path) -> tuple[Config, list[Fault]]:
     which it could be mended.
     """
     config, faults = read(path)
-    if not (config.bus or config.page.listen) or any(fault.bus is None for fault in faults):
+    is_refused = any(fault.bus is None and not fault.may_start for fault in faults)
+    if is_refused or not (config.bus or config.page.listen):
         raise SettingsError(str(path), faults, faults[0].line)
     return config, faults
 

@@ -57,7 +57,7 @@ class Parts:
     """The running gateway, as far as the page needs it; `settings` is its gateway.toml.
 
     `restart` takes the settings to go on with; it raises ConfigError or BusError for those with
-    which the gateway could not be built.
+    which the gateway could not be built, StoreError while the disk stalls.
     """
 
     config: Config
@@ -153,7 +153,8 @@ class Desk:
     def restart(self) -> None:
         """Have the gateway start again with its settings as they are now.
 
-        Raises ConfigError and BusError where it could not start with them: then it goes on.
+        Raises ConfigError and BusError where it could not start with them, and StoreError while the
+        disk stalls: then it goes on.
         """
         config, _ = load_valid(self._parts.settings)
         self._parts.restart(config)

@@ -10,7 +10,7 @@ import structlog
 
 from gateway.errors import StoreError
 from gateway.readings import Observation
-from gateway.recording.waiting import Waiting
+from gateway.recording.waiting import Waiting, writable
 
 APPEND_FAILED = "append_failed"
 APPEND_RECOVERED = "append_recovered"
@@ -55,7 +55,7 @@ class Recorder:
         """Keep observations, and memos that came after them. Never raises for the disk."""
         with self._lock:
             batch = Waiting([*self._waiting.observations], {**self._waiting.memos})
-            batch.add(observations, memos)
+            batch.add([writable(one) for one in observations], memos)
             if not batch:
                 return
             try:
@@ -74,6 +74,11 @@ class Recorder:
     def has_waiting(self) -> bool:
         """Tell whether something waits that the outbox has refused."""
         return bool(self._waiting)
+
+    @property
+    def waiting(self) -> int:
+        """Count the observations that the outbox has refused and that still wait."""
+        return len(self._waiting.observations)
 
     def lose(self, count: int) -> None:
         """Count observations that could not wait until they came here."""

@@ -11,7 +11,7 @@ from threading import Condition, Lock, Thread
 import structlog
 
 from gateway.readings import Observation
-from gateway.recording.recorder import NO_MEMOS, Recorder
+from gateway.recording.recorder import DROPPED, NO_MEMOS, Recorder
 from gateway.recording.waiting import Waiting
 
 RELAY_CRASHED = "recorder_crashed"
@@ -65,6 +65,19 @@ class Relay:
             self._thread.join(timeout_s)
         if not self._thread.is_alive():
             self._hand_on()  # what came while it ended, or made it fail
+
+    def close(self, timeout_s: float = STOP_S) -> None:
+        """Stop for good, and tell how many observations the disk has still not taken.
+
+        They are lost when the program ends before the disk goes on; it cannot note that itself.
+        """
+        self.stop(timeout_s)
+        if self._thread.is_alive():
+            with self._changed:
+                left = len(self._queue.observations) + len(self._passing.observations) + self._lost
+            left += self._recorder.waiting
+            if left:
+                _log.error(DROPPED, count=left, reason="the disk did not take them before the stop")
 
     def _put(self, observations: Sequence[Observation], memos: Mapping[str, str]) -> None:
         with self._changed:

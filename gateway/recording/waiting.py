@@ -1,9 +1,23 @@
 """What waits to be written: observations in their order, and memos that came without one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.readings import Observation
+
+
+def writable(one: Observation) -> Observation:
+    """Give an observation whose texts can be written as UTF-8: half a surrogate becomes `?`.
+
+    Else the outbox could never take it, nor what any other bus observed behind it.
+    """
+    if one.reason.isascii() and one.memo.isascii():
+        return one
+    return replace(one, reason=_encodable(one.reason), memo=_encodable(one.memo))
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from server.api.newest.catalog import CatalogKeeper
 from server.api.schemas import Part
 from server.completeness.keeper import ShareKeeper
 from server.live.hub import Hub
+from server.notify.channels.offer import Policy
 from server.store.port import LatestRow, Store
 
 
@@ -21,7 +22,7 @@ class Services:
 
     Reading observations for an answer is given up after `read_timeout_s`. `base_url` is where
     people reach this server, "" when nobody has said so; `channels` are the ways by which anybody
-    may ask for messages.
+    may ask for messages, as far as `channel_policy` lets them.
     """
 
     engine: Engine
@@ -34,6 +35,7 @@ class Services:
     shares: ShareKeeper = field(default_factory=ShareKeeper)
     base_url: str = ""
     channels: Sequence[str] = ()
+    channel_policy: Policy = field(default_factory=Policy)
 
 
 async def _services(request: Request) -> Services:

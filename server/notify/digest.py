@@ -144,7 +144,8 @@ def _message(key: _Key, rows: Sequence[Row[Any]], now_ms: int) -> dict[str, obje
     person, channel, site = key
     told = sorted({row.notice_id for row in rows})[-_MOST:]
     return {
-        "key": f"digest:{person}:{channel}:{site}:{now_ms // _DAY_MS}",
+        # By the subscription: others of the same person may come due at another hour of the day.
+        "key": f"digest:{rows[0].id}:{channel}:{site}:{now_ms // _DAY_MS}",
         "subscription_id": rows[0].id,
         "subscriber_id": person,
         "channel": channel,

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
+from server.ingest.consumer import BrokerAddress
 from server.notify.channels.alertmanager import Alertmanager
 from server.notify.channels.apprise.channel import Apprise
 from server.notify.channels.email import EmailChannel, Smtp
 from server.notify.channels.gsm import GsmModem, GsmSettings
+from server.notify.channels.mqtt import BrokerLine, Mqtt
 from server.notify.channels.offer import Policy, self_service
 from server.notify.channels.sms import Sms, SmsSettings
 from server.notify.channels.telegram import Telegram, TelegramSettings
@@ -28,14 +30,23 @@ _NO_KEYS = NotifySecrets()
 
 
 def make_notifier(
-    engine: Engine, told: NotifySection, keys: NotifySecrets, clock: Callable[[], int]
+    engine: Engine,
+    told: NotifySection,
+    keys: NotifySecrets,
+    clock: Callable[[], int],
+    broker: BrokerAddress | None = None,
 ) -> Notifier:
     """Make it; the database must be migrated. `clock` gives milliseconds UTC.
+
+    Without a `broker` nothing goes by MQTT.
 
     Raises ConfigError for a channel that cannot be set up as it is written.
     """
     by = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    return Notifier(engine, ways_of(engine, told, keys, clock), told.base_url, by, clock)
+    ways = ways_of(engine, told, keys, clock)
+    if broker is not None:
+        ways["mqtt"] = Way(Mqtt(BrokerLine(broker)), _PER_MINUTE)
+    return Notifier(engine, ways, told.base_url, by, clock)
 
 
 def ways_of(

@@ -23,7 +23,7 @@ from server.store.port import Columns
 from server.store.reading.raw import Rows, TooManyError, Windows, read_windows
 from server.watch.folding import fold_long, stored_samples
 from server.watch.known import Intps, Known
-from server.watch.late import Mark, mark, note_late
+from server.watch.late import Mark, mark, note_changed, note_late
 from server.watch.record import Entry, write
 from server.watch.rows import Watch
 from wire.batch import MAX_TIME_MS
@@ -83,7 +83,9 @@ class Judge:
         The rows were stored just now, in the turn.
         """
         self.note_revs(turn, {})
-        self._known.refresh(turn.connection, gateways, self._revs)
+        if not self._is_known(turn, gateways):
+            note_changed(turn.connection, columns.datastream_id, columns.time_ms)
+            return
         loud = self._known.loud(columns)
         late = self._known.late(columns, _hour(turn.now_ms - SETTLED_MS + _AHEAD_MS))
         if len(late):
@@ -92,6 +94,18 @@ class Judge:
             )
         if len(loud) and (asked := self._asked(columns, loud)):
             self._guarded(turn, asked)
+
+    def _is_known(self, turn: Turn, gateways: Iterable[str]) -> bool:
+        """Read what must be read of watches; one that cannot be read leaves all to be made anew."""
+        try:
+            self._known.refresh(turn.connection, gateways, self._revs)
+        except Exception as error:
+            self.forget()
+            if is_database_fault(error, alone=False):
+                raise
+            log.exception(JUDGING_FAILED)
+            return False
+        return True
 
     def _asked(self, columns: Columns, loud: Intps) -> list[_Asked]:
         """Find the watches that some row may change, and the first such row of each."""

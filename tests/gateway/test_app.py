@@ -179,3 +179,56 @@ def test_a_heartbeat_that_is_given_holds_with_a_budget_too(config_of):
 
 def test_the_password_is_not_in_what_is_printed_of_the_settings(config_of):
     assert "secret" not in repr(uplink_settings(config_of(), "secret"))
+
+
+@pytest.fixture
+def stalled(config_of):
+    """A gateway whose disk does not answer until it is told to."""
+    app, held = App(config_of(), None), Event()
+    lock = app.outbox._lock
+    lock.acquire()
+
+    def release():
+        if not held.is_set():
+            held.set()
+            lock.release()
+
+    yield app, release
+    release()
+    app.stop()
+    app.await_end(Event())
+
+
+def test_no_restart_while_the_disk_stalls(stalled, config_of, monkeypatch):
+    monkeypatch.setattr("gateway.app.DISK_S", 0.1)
+    app, release = stalled
+    app._absent_ports = "retry"
+    with pytest.raises(StoreError, match="the disk does not answer, so the gateway is not started"):
+        app._restart(config_of())
+    assert not app.restart_wanted.is_set()
+    release()
+    app._restart(config_of())
+
+    assert app.restart_wanted.is_set()
+
+
+def test_the_old_gateway_has_ended_before_another_has_its_files(stalled):
+    """Its outbox, closed late, would mark as whole the file that the new one has open."""
+    app, release = stalled
+    app.stop()
+    with pytest.raises(StoreError, match="this does not end: outbox "):
+        app.await_end(Event(), 0.1)
+    release()
+    app.await_end(Event())
+
+    with pytest.raises(StoreError, match="closed"):
+        app.outbox.pending()
+
+
+def test_who_is_told_to_stop_waits_for_nothing(stalled):
+    app, _ = stalled
+    stop = Event()
+    app.stop()
+    stop.set()
+    app.await_end(stop)
+    assert app._hanging[0].is_alive()

@@ -423,3 +423,34 @@ def test_two_buses_that_clash_are_refused_and_a_third_is_read(written, good, bad
     assert names(config) == ["far"]
     assert [one.line for one in faults] == [line for line, _ in told]
     assert all(one.message.startswith(text) for one, (_, text) in zip(faults, told, strict=True))
+
+
+@pytest.mark.parametrize("listen", ["", '[page]\nlisten = "127.0.0.1:8080"\n'])
+def test_a_receiver_can_be_looked_for_on_the_page_before_the_time_is_known(written, listen):
+    path = written(("[[thing]]", f'[clock]\ntrust = "gnss"\n{listen}[[thing]]'))
+    path.write_text(path.read_text().partition("[[bus]]")[0])
+    if not listen:
+        with pytest.raises(ConfigError):
+            load_valid(path)
+        return
+    config, (fault,) = load_valid(path)
+
+    assert config.bus == []
+    assert str(fault).startswith(f"{path}:5: a known clock: clock.trust is 'gnss' and no bus has")
+    with pytest.raises(ConfigError, match=r"clock\.trust is 'gnss'"):
+        load(path)
+
+
+@pytest.mark.parametrize(("key", "value"), [("depth_m", "nan"), ("height_m", "-inf")])
+def test_a_depth_that_is_no_length_is_refused(written, key, value):
+    path = written(("interval_s = 600", f"interval_s = 600\n  {key} = {value}"))
+    _, faults = load_valid(path)
+
+    (fault,) = faults
+    assert fault.message.startswith(f"{key} must be a number of metres, not {value}; leave it")
+
+
+def test_an_elevation_that_is_no_length_is_refused(written):
+    path = written(("[[bus]]", "elevation_m = inf\n[[bus]]"))
+    with pytest.raises(ConfigError, match="elevation_m must be a number of metres, not inf"):
+        load_valid(path)

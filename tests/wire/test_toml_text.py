@@ -115,3 +115,13 @@ def test_a_table_in_the_place_of_a_list_is_a_fault(text, said):
 
 def test_text_that_is_no_toml_is_one_fault():
     assert [error.line for error in faults("a = 1\nb = [", Tree, "f")] == [2]
+
+
+def test_a_file_of_a_windows_editor_is_read_as_any_other():
+    """It begins with a byte order mark."""
+    text = '\ufeff[[bus]]\nport = "a"\nprot = 1\n'
+    (fault,) = faults(text, Tree, "t.toml")
+
+    assert str(fault).startswith("t.toml:3: unknown key 'prot'")
+    assert key_lines(text)["bus", 0] == 1
+    assert parse("\ufeffscale = 2", Tree, "t.toml").scale == 2

@@ -94,7 +94,7 @@ def read_feed(
         for one in changes
     ]
     address = _feed_address(request, site, wanted.language)
-    feed = atom.Feed(address, home.name, "Saxaul", services.clock())
+    feed = atom.Feed(address.partition("?")[0], address, home.name, "Saxaul", services.clock())
     return Response(atom.atom(feed, entries, wanted.language), media_type=atom.MEDIA_TYPE)
 
 

@@ -4,12 +4,19 @@ The topic is the subscription's address; QoS 1. A retained message is what holds
 """
 
 import json
-from typing import Protocol
+import ssl
+import threading
+from typing import Any, Protocol
 
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from server.ingest.consumer import BrokerAddress
 from server.notify.channels.port import Answer, Envelope, Later, Sent
 from wire.errors import ConfigError
 
 _MOST_BYTES = 200
+_TIMEOUT_S = 10.0
 
 
 class Broker(Protocol):
@@ -42,6 +49,45 @@ class Mqtt:
         except OSError as error:
             return Later(f"the broker cannot be reached: {error.strerror or error}")
         return Sent() if confirmed else Later("the broker did not confirm the message")
+
+
+class BrokerLine:
+    """Publishes to the server's broker, by a connection for each message: there are few."""
+
+    def __init__(self, broker: BrokerAddress) -> None:
+        """Keep where the broker is; connects to nothing."""
+        self._broker = broker
+
+    def __call__(self, topic: str, payload: bytes, *, retain: bool) -> bool:
+        """Publish and wait for the broker's word; raises OSError when it cannot be reached."""
+        client = self._client()
+        confirmed, refused = threading.Event(), threading.Event()
+
+        def met(_client: object, _data: object, _flags: object, reason: Any, _more: object) -> None:
+            if reason.is_failure:
+                refused.set()
+                confirmed.set()
+                return
+            client.publish(topic, payload, qos=1, retain=retain)
+
+        client.on_connect = met
+        client.on_publish = lambda *_: confirmed.set()
+        client.connect(self._broker.host, self._broker.port, keepalive=30)
+        client.loop_start()
+        try:
+            return confirmed.wait(_TIMEOUT_S) and not refused.is_set()
+        finally:
+            client.disconnect()
+            client.loop_stop()
+
+    def _client(self) -> mqtt.Client:
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, clean_session=True)
+        client.connect_timeout = _TIMEOUT_S
+        if self._broker.username:
+            client.username_pw_set(self._broker.username, self._broker.password)
+        if self._broker.tls:
+            client.tls_set(ca_certs=self._broker.ca_file or None, cert_reqs=ssl.CERT_REQUIRED)
+        return client
 
 
 def require_topic(text: str) -> str:

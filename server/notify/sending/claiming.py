@@ -155,7 +155,10 @@ def _still_true(connection: Connection, row: Row[Any], now_ms: int) -> tuple[lis
 
 
 def _together(row: Row[Any]) -> Select[Any]:
-    """Ask for the messages of a group that wait, the oldest first, and how their watches stand."""
+    """Ask for the messages of a group that wait, and how their watches stand.
+
+    The message itself comes first, however many there are: it must be decided on. Then the oldest.
+    """
     return (
         select(
             *(_M.id, _M.key, N.watch_id, N.reason, T.level_from, T.level_to, T.superseded_at),
@@ -167,7 +170,7 @@ def _together(row: Row[Any]) -> Select[Any]:
             _M.group_key == row.group_key,
             _M.state == "queued",
         )
-        .order_by(_M.id)
+        .order_by(_M.id != row.id, _M.id)
         .limit(_TOGETHER)
         .with_for_update(of=message, key_share=True)
     )

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import Engine
 
 from server.db.engine import explain
+from server.db.faults import is_database_fault
 from server.watch.keeping.afterwards import tell_afterwards
 from server.watch.keeping.renewing import Renewal
 from server.watch.keeping.silence import mark_silence, read_changing
@@ -21,11 +22,14 @@ from server.watch.keeping.work import catch_up, read_behind
 
 WATCHKEEPER_FAILED = "watchkeeper_failed"
 WATCHKEEPER_WORKS = "watchkeeper_works_again"
+WATCHES_STUCK = "watches_stuck"
 
 _TICK_S = 0.5
 _RENEW_S = 2.0
 _CLOCK_S = 15.0
 _HOURS_S = 20.0
+# A gateway whose watches could not be judged is left alone for so long.
+_STUCK_S = 60.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
 _STOP_TIMEOUT_S = 5.0
 # Between two transactions, so that a writer that waits on SQLite gets in.
@@ -65,6 +69,7 @@ class Rounds:
     _renew_s: float = float("-inf")
     _clock_s: float = float("-inf")
     _hours_s: float = float("-inf")
+    _again_s: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Begin with everything due."""
@@ -77,19 +82,30 @@ class Rounds:
             self._renew_s = now_s
         with_hours = now_s >= self._hours_s + _HOURS_S
         with self.engine.connect() as connection:
-            gateways = read_behind(connection, now_ms, with_hours=with_hours)
+            behind = read_behind(connection, now_ms, with_hours=with_hours)
+        gateways = [one for one in behind if now_s >= self._again_s.get(one, now_s)]
         if with_hours and not gateways:
             self._hours_s = now_s
-        self.behind = len(gateways)
+        self.behind = len(behind)
         for one in gateways:
             if self.is_stopping():
                 return False
-            catch_up(self.engine, one, now_ms)
+            self._catch_up(one, now_ms, now_s)
             time.sleep(_REST_S)
         if now_s >= self._clock_s + _CLOCK_S and self.grace.is_over(now_s):
             self.judge_by_the_clock(now_ms)
             self._clock_s = now_s
         return bool(gateways)
+
+    def _catch_up(self, gateway_id: str, now_ms: int, now_s: float) -> None:
+        """Bring a gateway's watches up to date; one that cannot be holds up no other's."""
+        try:
+            catch_up(self.engine, gateway_id, now_ms)
+        except Exception as error:
+            if is_database_fault(error, alone=False):
+                raise
+            log.exception(WATCHES_STUCK, gateway=gateway_id)
+            self._again_s[gateway_id] = now_s + _STUCK_S
 
     def judge_by_the_clock(self, now_ms: int) -> None:
         """Judge gateways first, hold back what follows, then what is silent."""

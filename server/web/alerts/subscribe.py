@@ -18,7 +18,7 @@ from server.db.tables import site, thing
 from server.notify import people
 from server.notify.channels.offer import masked
 from server.notify.channels.web_push.vapid import read_or_make
-from server.notify.wishes import MODES, Wish
+from server.notify.wishes import MODES, Asker, Wish
 from server.web.alerts.forms import Form, OwnForm
 from server.web.alerts.templating import show
 from server.web.alerts.texts import Tongue, others, wished_language
@@ -70,7 +70,8 @@ def ask(services: ServicesDep, form: OwnForm) -> HTMLResponse:
         if wish.channel not in services.channels:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "Choose a way of the list.")
         with writing(services.engine) as connection:
-            people.ask(connection, wish, services.clock())
+            asker = Asker(policy=services.channel_policy)
+            people.ask(connection, wish, services.clock(), asker=asker)
     except ConfigError as error:
         return _form(services, tongue, form, _trouble(tongue, form, error))
     address = form.one("address")

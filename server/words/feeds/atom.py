@@ -29,8 +29,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A feed: `address` is where it is read; `updated_ms` is for one without entries."""
+    """A feed: `address` is where it is read, `id` its name, the same in every language.
 
+    `updated_ms` is for one without entries.
+    """
+
+    id: str
     address: str
     site: str
     author: str
@@ -41,7 +45,7 @@ def atom(feed: Feed, entries: Sequence[Entry], language: str) -> bytes:
     """Write a feed, newest first as given; the ids stay the same in every language."""
     spoken = language_of(language)
     root = ET.Element("feed", {"xmlns": NAMESPACE, "xml:lang": spoken.tag})
-    _put(root, "id", feed.address)
+    _put(root, "id", feed.id)
     _put(root, "title", say(spoken.code, _TITLE, site=feed.site))
     newest = max((one.recorded_ms for one in entries), default=feed.updated_ms)
     _put(root, "updated", _instant(newest))
@@ -58,7 +62,7 @@ def atom(feed: Feed, entries: Sequence[Entry], language: str) -> bytes:
 def _entry(root: ET.Element, feed: Feed, one: Entry, language: str) -> None:
     said = saying(language, one.fact, one.recorded_ms)
     entry = ET.SubElement(root, "entry")
-    _put(entry, "id", f"{feed.address}#{one.fact.key}")
+    _put(entry, "id", f"{feed.id}#{one.fact.key}")
     _put(entry, "title", f"{said.title}: {said.spot}")
     _put(entry, "updated", _instant(one.recorded_ms))
     _put(entry, "published", _instant(one.recorded_ms))

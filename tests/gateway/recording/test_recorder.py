@@ -1,5 +1,7 @@
 """What is observed goes into the outbox, or waits until that takes it."""
 
+import sqlite3
+
 from gateway.errors import StoreError
 from gateway.recording import Recorder, recorder
 
@@ -78,3 +80,15 @@ def test_a_memo_that_comes_after_an_observation_holds(observe):
     outbox.full = False
     record([])
     assert outbox.memos == {"dune-1/soil-10cm/vwc_raw": "gathered"}
+
+
+def test_half_a_surrogate_in_a_reason_keeps_nothing_from_being_written(observe, outbox_of, hand):
+    """The outbox writes UTF-8: it would refuse this one, and all that comes behind, for ever."""
+    outbox = outbox_of(hand)
+    record = Recorder(outbox)
+    record([observe(1, None, reason="no ok: \udcff"), observe(2, None, reason="sec: \u00b5")])
+    with sqlite3.connect(outbox.path) as db:
+        kept = [reason for (reason,) in db.execute("SELECT reason FROM pending ORDER BY id")]
+    db.close()
+
+    assert kept == ["no ok: ?", "sec: \u00b5"]

@@ -1,5 +1,6 @@
 """Nobody who reads a line waits for the disk; what does not fit is counted."""
 
+import re
 from threading import Event, Timer
 
 import pytest
@@ -122,3 +123,23 @@ def test_what_comes_after_the_stop_is_handed_on_as_it_comes(passing, outbox, obs
     passing.stop(20)
     passing([observe(1)])
     assert outbox.kept == [1]
+
+
+def test_what_a_stalled_disk_has_not_taken_at_the_stop_is_told(passing, outbox, observe, capsys):
+    passing([observe(1)])
+    assert outbox.is_asked.wait(20)
+    passing([observe(2), observe(3)])
+    passing.close(0.01)
+    told = capsys.readouterr().out
+
+    assert "observations_dropped" in told
+    assert "count=3" in re.sub(r"\x1b\[\d*m", "", told)
+
+
+def test_nothing_is_told_of_a_stop_that_left_nothing(passing, outbox, observe, capsys):
+    outbox.goes_on.set()
+    passing([observe(1)])
+    passing.close(20)
+
+    assert outbox.kept == [1]
+    assert "observations_dropped" not in capsys.readouterr().out

@@ -11,6 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.app import uplink_settings
 from gateway.clock import Clock
+from gateway.config import load
 from gateway.health import Health
 from gateway.inventory import InventoryBook
 from gateway.outbox import Outbox
@@ -497,3 +498,46 @@ def test_a_confirmed_batch_goes_out_again_when_the_server_asks_for_it(gateway, e
         "epoch": outbox.epoch,
         "again": 1,
     }
+
+
+@pytest.fixture
+def deeper(tmp_path, config_of, broker, hand, clock_of):
+    """An uplink whose sensor was put deeper, in a new boot whose clock is not known yet."""
+    hand.synchronised = True
+    with Outbox(tmp_path, clock_of(hand), 60) as outbox:
+        config = config_of(port=broker.port)
+        InventoryBook(config, outbox, clock=clock_of(hand)).current()
+        path = tmp_path / "gateway.toml"
+        path.write_text(path.read_text().replace("depth_m = 0.1", "depth_m = 0.3"))
+        hand.synchronised = False
+        clock = clock_of(hand, boot_id="boot-b")
+        book = InventoryBook(load(path), outbox, clock=clock)
+        book.current()
+        settings = uplink_settings(config, None)
+        uplink = Uplink(settings, outbox, clock, book, Health(clock), Random(1))
+        yield uplink
+        uplink.stop()
+
+
+def test_a_change_is_announced_once_the_clock_that_comes_with_the_network_says_when_it_was(
+    deeper, hand, ear, until
+):
+    """Announced without it, it would begin at the server when that heard of it."""
+    began_ms = hand.mono_ms
+    deeper.start()
+    until(lambda: ear.on("status"))
+    hand.advance(30_000)
+    hand.synchronised = True
+    until(lambda: ear.on("inventory"))
+    told = [json.loads(one.payload)["sensors"][0].get("since") for one in ear.on("inventory")]
+
+    assert set(told) == {began_ms + hand.offset_ms}
+
+
+def test_a_clock_that_stays_unknown_is_not_waited_for_for_ever(deeper, hand, ear, until):
+    deeper.start()
+    until(lambda: ear.on("status"))
+    hand.advance(120_000)
+    until(lambda: ear.on("inventory"))
+
+    assert "since" not in json.loads(ear.on("inventory")[0].payload)["sensors"][0]

@@ -183,7 +183,7 @@ def test_critical_is_severe():
 def test_atom_has_what_a_reader_needs():
     """RFC 4287, 4.1.1 and 4.1.2: id, title, updated of the feed and of each entry; an author."""
     address = "https://saxaul.example/feeds/kubuqi-north.atom"
-    feed = Feed(address, "Kubuqi north", "Kubuqi programme", NOW)
+    feed = Feed(address, f"{address}?language=ru", "Kubuqi north", "Kubuqi programme", NOW)
     fact = preview("dry_soil", Change.RAISED, Occasion.NEW, NOW)
     entry = Entry(fact, NOW, "https://saxaul.example/w/7", "https://saxaul.example/cap/7.xml")
     root = ET.fromstring(atom(feed, [entry], "ru"))
@@ -200,5 +200,5 @@ def test_atom_has_what_a_reader_needs():
 
 
 def test_an_empty_feed_is_still_a_feed():
-    feed = Feed("https://saxaul.example/feeds/x.atom", "X", "Saxaul", NOW)
+    feed = Feed("urn:x", "https://saxaul.example/feeds/x.atom", "X", "Saxaul", NOW)
     assert ET.fromstring(atom(feed, [], "en")).findtext(f"{ATOM}updated") == "2026-11-20T18:40:00Z"

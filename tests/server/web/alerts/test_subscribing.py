@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from server.db.engine import writing
 from server.db.notify_tables import consent_event, message, subscriber, subscription
 from server.notify import people
+from server.notify.channels.offer import Policy
 from server.notify.links import Grant, Purpose, token_of
 from server.notify.wishes import Wish
 from server.words.languages import LANGUAGES
@@ -285,3 +286,15 @@ def test_this_phone_is_offered_where_a_script_can_ask_it(warned_api, visit):
         plain = visit(f"{api.url}/subscribe", java_script_enabled=False)
         expect(plain.locator("#on-this-phone")).to_be_hidden()
         assert "web_push" not in plain.locator("form").inner_html()
+
+
+@pytest.mark.parametrize(("sms_for_all", "status"), [(True, 200), (False, 422)])
+def test_anybody_gets_sms_only_where_that_is_allowed(warned_api, sms_for_all, status):
+    options = {"channels": ("email", "sms"), "channel_policy": Policy(sms_for_all)}
+    with served(warned_api.engine, {}, **options) as api:
+        answer = ask(api, channel="sms", address="+86 139 1234 5678")
+
+    assert answer.status_code == status
+    assert [one.address for one in rows(warned_api, subscription)] == (
+        ["+8613912345678"] if sms_for_all else []
+    )
