@@ -3,8 +3,9 @@
 A watch as it was stored has a band: a range of values over a stretch of time in which a good row
 changes nothing that must be stored. Rows that are not good are no evidence, and always quiet.
 While a run is pending, rows within the band only make it longer: `fold` reads them when the run's
-delay has passed (`machine.needs_from`). So rows within it may even be late. Bands of many watches
-are compared as columns in `server.watch`.
+delay has passed (`machine.needs_from`). Rows within it may be late, but not from before the newest
+sample that the stored machine took. Bands of many watches are compared as columns in
+`server.watch`.
 """
 
 from dataclasses import dataclass
@@ -45,6 +46,10 @@ def band(condition: Condition, machine: Machine, *, silent: bool = False) -> Ban
             return Band(-np.inf, np.inf, from_ms, until_ms)
     elif condition.season is not None:
         return LOUD
+    if machine.until_ms is not None:
+        # A row from before may come into a run that was broken there, or short of samples: what is
+        # left of that on either side may be complete.
+        from_ms = max(from_ms, machine.until_ms + 1)
     return Band(*_values(condition, machine), from_ms, until_ms)
 
 

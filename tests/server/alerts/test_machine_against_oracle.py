@@ -252,6 +252,22 @@ def test_what_is_quiet_changes_nothing_that_is_stored(condition, some):
             assert {run.level for run in after.pending} == {run.level for run in before.pending}
 
 
+def test_a_late_sample_that_breaks_a_run_short_of_samples_may_complete_the_rest_of_it():
+    """Three of five are too few; of the last two of them, alone, none is missing."""
+    above = Condition(
+        Side.ABOVE, (Level(Severity.NOTICE, 0.0, 0.0),), TEN_MS, 3 * TEN_MS, on_delay_ms=TEN_MS
+    )
+    watch = LazyWatch({"rule": above})
+    end_ms = MAY_31_EVENING_MS + 11 * TEN_MS
+    watch.arrive([Row(end_ms - back * TEN_MS, 0.0, 1) for back in (11, 8, 7)])
+    watch.arrive([Row(end_ms, -1.0, 1)])
+    assert watch.current() == []
+
+    watch.arrive([Row(end_ms - 9 * TEN_MS, -1.0, 1)])
+
+    assert [str(one.kind) for one in watch.current()] == ["raised", "cleared"]
+
+
 def test_an_empty_fold_changes_nothing():
     none = Samples.of(np.empty(0, np.int64), np.empty(0), np.empty(0, np.bool_))
     condition = Condition(Side.BELOW, (Level(Severity.WARNING, 1.0, 2.0),), 1000, 5000)

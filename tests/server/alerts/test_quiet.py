@@ -73,7 +73,7 @@ def test_in_season_it_is_quiet_until_its_end():
 
     found = band(june, Machine(until_ms=START_MS + DAY_MS))
 
-    assert found == Band(just_above(0.5), INF, START_MS, START_MS + 30 * DAY_MS)
+    assert found == Band(just_above(0.5), INF, START_MS + DAY_MS + 1, START_MS + 30 * DAY_MS)
 
 
 def test_out_of_season_every_value_is_quiet():
