@@ -1,7 +1,5 @@
 """Made-up facts of every kind, so that each message can be seen in each language before it is."""
 
-from collections.abc import Sequence
-
 from server.alerts.condition import Severity
 from server.alerts.kinds import KINDS, Subject
 from server.alerts.machine import Change
@@ -68,8 +66,3 @@ def preview(kind: str, change: Change, occasion: Occasion, now_ms: int) -> Alert
         soil_assumed=True,
         occasion=occasion,
     )
-
-
-def every_kind() -> Sequence[str]:
-    """List the kinds there is a message for."""
-    return tuple(KINDS)
