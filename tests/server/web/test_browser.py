@@ -25,6 +25,9 @@ WATCH_POLICY = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (e) => violations.push(e.violatedDirective));
 """
+# In one step: the page may take over fresh nodes at any moment, and a node that is gone has no height.
+HEIGHTS = """(targets) => [...document.querySelectorAll(targets)]
+  .map((one) => one.getBoundingClientRect().height)"""
 # Does a column of the plot, at a share of its width, hold a pixel of the line's colour?
 LINE_AT = """(share) => {
   const canvas = document.querySelector("#plot-area canvas");
@@ -310,11 +313,7 @@ def test_a_small_screen_has_no_sideways_scroll_and_targets_for_a_thumb(open_page
         details.locator("summary").click()
 
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    heights = page.eval_on_selector_all(
-        ":is(button, summary, a):not(dialog *)",
-        "found => found.map((one) => one.getBoundingClientRect().height)",
-    )
-    assert min(heights) >= 44
+    assert min(page.evaluate(HEIGHTS, ":is(button, summary, a):not(dialog *)")) >= 44
 
 
 def test_a_long_name_without_a_space_is_broken_on_a_small_screen(open_page, site):

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.server.carry.factory import of
-from tests.server.web.test_browser import ARGUMENTS, WATCH_POLICY
+from tests.server.web.test_browser import ARGUMENTS, HEIGHTS, WATCH_POLICY
 from tests.server.web.test_pages import Outline
 
 GOOD = "saxaul-kubuqi-dune-00c0ffee-1-3.zip"
@@ -130,10 +130,7 @@ def test_a_small_screen_has_no_sideways_scroll_and_targets_for_a_thumb(open_page
     hand_in(page, stick / GOOD, stick / "cut.zip")
 
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    heights = page.eval_on_selector_all(
-        "button, a, input", "found => found.map((one) => one.getBoundingClientRect().height)"
-    )
-    assert min(heights) >= 44
+    assert min(page.evaluate(HEIGHTS, "button, a, input")) >= 44
 
 
 def test_the_page_is_found_from_the_stations(site):

@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 from server.watch import acting
 from tests.server.api.factory import HOUR, NOW
 
-HEIGHTS = """found => found.filter((one) => one.offsetParent)
+HEIGHTS = """(targets) => [...document.querySelectorAll(targets)]
+    .filter((one) => one.offsetParent)
     .map((one) => one.getBoundingClientRect().height)"""
 # Does the plot hold a pixel of the shade, left and right of a share of its width?
 SHADE = """(share) => {
@@ -237,7 +238,7 @@ def test_a_small_screen_has_no_sideways_scroll_and_targets_for_a_thumb(warned_ap
     targets = (
         ":is(button, .action, input:not([type=hidden], [type=checkbox], [type=radio]), select, a)"
     )
-    assert min(page.eval_on_selector_all(targets, HEIGHTS)) >= 38
+    assert min(page.evaluate(HEIGHTS, targets)) >= 38
 
 
 def test_of_two_who_make_the_same_rule_at_once_the_second_is_told(warned_api):
