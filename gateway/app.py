@@ -35,7 +35,7 @@ from gateway.outbox import Budget, DataDirLock, Outbox
 from gateway.page.board import Board
 from gateway.page.pin import is_pin
 from gateway.page.visits import Visits
-from gateway.recording import Memos, Recorder, Relay
+from gateway.recording import Memos, Recorder, Relay, StopNote
 from gateway.uplink import KEEPALIVE_S, Link, Plan, Uplink, UplinkSettings
 from wire.errors import ConfigError
 
@@ -132,8 +132,10 @@ class App:
             Health(clock),
             SystemRandom(),
         )
-        recorder = Recorder(self.outbox)
-        self._relay = Relay(recorder)
+        note = StopNote(data_dir)
+        note.settle(self.outbox.count_dropped)
+        recorder = Recorder(self.outbox, note.keep)
+        self._relay = Relay(recorder, note.keep)
         self._steps.append(Step("waiting observations", recorder.close, 0.5))
         self._steps.append(Step("recorder", self._relay.close, 0.6))
         board = Board(self._relay)

@@ -179,11 +179,22 @@ class OutboxFigures(Message, frozen=True, kw_only=True):
     carried: Ranges = []
 
 
+class CertificateInfo(Message, frozen=True, kw_only=True):
+    """A certificate that a gateway's uplink depends on, and when it ends (ms, UTC).
+
+    `of` is "broker", as the gateway saw it last, or "authority", of the file it trusts.
+    """
+
+    of: Text
+    ends: int
+
+
 class Status(Message, frozen=True, kw_only=True):
     """How a gateway is. `state` is "online", or "offline" in its last will; `at` is in ms, UTC.
 
     It comes every `heartbeat_s` while online. A gateway that keeps to hours or to a byte budget
     goes offline with `resting`, which says why, and `rests_until` (ms, UTC), when it will be back.
+    `certificates` are there where its uplink speaks TLS.
     """
 
     state: str
@@ -196,6 +207,7 @@ class Status(Message, frozen=True, kw_only=True):
     heartbeat_s: float | None = None
     resting: Text = ""
     rests_until: int | None = None
+    certificates: Annotated[list[CertificateInfo], msgspec.Meta(max_length=8)] = []
 
 
 class Refusal(Message, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,18 +13,24 @@ from gateway.carry.export import Exported, Order, export, find_origin, seal_wait
 from gateway.carry.files import check_folder
 from gateway.carry.source import Choice, Source, open_damaged, open_source
 from gateway.clock import Clock
-from gateway.config import ClockSection, Config, load
+from gateway.config import ClockSection, Config, Own, load, own_of
 from wire.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the outbox is, and whether that is another gateway's card or a file set aside."""
+    """Where the outbox is, and whether that is another gateway's card or a file set aside.
+
+    `fault` says why there is no configuration where one was named; `clock` is all the same.
+    """
 
     config: Config | None
     data_dir: Path
     is_own: bool
     file: Path | None = None
+    clock: ClockSection = field(default_factory=ClockSection)
+    named: str | None = None
+    fault: str = ""
 
 
 def run(args: argparse.Namespace, default_config: Path) -> list[str]:
@@ -35,18 +41,18 @@ def run(args: argparse.Namespace, default_config: Path) -> list[str]:
     check_folder(args.to)
     place = _place(args, default_config)
     choice = _choice(args)
-    clock = Clock((place.config.clock if place.config else ClockSection()).trust)
+    clock = Clock(place.clock.trust)
     left_out = ""
     if place.file is None:
-        left_out = seal_waiting(place.data_dir, place.config, clock)
+        left_out = seal_waiting(place.data_dir, place.config, clock, place.clock.hold_s)
     with _opened(place) as source:
         now_ms = clock.wall_of(clock.mono_ms())
         at_ms = now_ms if place.is_own else min(source.newest_ms(), now_ms)
-        origin = find_origin(source, place.config, args.gateway, at_ms)
+        origin = find_origin(source, place.config, place.named, at_ms)
         order = Order(source, origin, choice, now_ms, with_status=place.file is None)
         with _bar(origin.gateway) as progress:
             found = export(order, args.to, progress)
-    return list(_told(found, order, args.to, left_out))
+    return [*_faulty(place), *_told(found, order, args.to, left_out)]
 
 
 def _place(args: argparse.Namespace, default_config: Path) -> _Place:
@@ -55,12 +61,35 @@ def _place(args: argparse.Namespace, default_config: Path) -> _Place:
         raise ConfigError("--file", "names one outbox and --data-dir another; give one of them")
     elsewhere = args.file is not None or args.data_dir is not None
     config_path = args.config or (None if elsewhere else default_config)
-    config = load(config_path) if config_path is not None else None
-    if args.data_dir is not None:
-        return _Place(config, args.data_dir, is_own=False)
-    if args.file is not None or config is None:
-        return _Place(config, Path(), is_own=False, file=args.file)
-    return _Place(config, Path(config.gateway.data_dir), is_own=True)
+    if config_path is None:
+        data_dir = args.data_dir or Path()
+        return _Place(None, data_dir, is_own=False, file=args.file, named=args.gateway)
+    config, own, fault = _settings(config_path)
+    named = args.gateway or (None if config else own.gateway.id)
+    place = _Place(
+        config,
+        Path(own.gateway.data_dir),
+        is_own=True,
+        clock=own.clock,
+        named=named,
+        fault=fault,
+    )
+    if elsewhere:
+        return replace(place, data_dir=args.data_dir or Path(), is_own=False, file=args.file)
+    return place
+
+
+def _settings(path: Path) -> tuple[Config | None, Own, str]:
+    """Read gateway.toml, or of a faulty one whose it is, where its outbox is, and what is wrong.
+
+    Whatever is wrong with its sensors or its broker: what was measured can be carried. What is
+    attached the outbox knows from when the gateway ran. Raises ConfigError.
+    """
+    try:
+        config = load(path)
+    except ConfigError as error:
+        return None, own_of(path, error), str(error)
+    return config, Own(config.gateway, config.clock), ""
 
 
 def _choice(args: argparse.Namespace) -> Choice:
@@ -95,6 +124,12 @@ def _bar(gateway: str) -> Iterator[Callable[[int, int], None]]:
         yield move
     finally:
         bar.stop()
+
+
+def _faulty(place: _Place) -> Iterator[str]:
+    """Say what is wrong in the settings, and that it keeps nothing from being exported."""
+    if place.fault:
+        yield f"{place.fault}\nNote: that keeps nothing from being exported."
 
 
 def _told(found: Exported, order: Order, folder: Path, left_out: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.carry.files import Letter, Stick, Written
 from gateway.carry.source import Choice, Source, portions
 from gateway.clock import Clock
-from gateway.config import ClockSection, Config
+from gateway.config import Config
 from gateway.errors import StoreError
 from gateway.health import software
 from gateway.inventory import INVENTORY, InventoryBook
@@ -52,9 +52,10 @@ class Exported:
         return sum(one.batches for one in self.files)
 
 
-def seal_waiting(data_dir: Path, config: Config | None, clock: Clock) -> str:
+def seal_waiting(data_dir: Path, config: Config | None, clock: Clock, hold_s: float) -> str:
     """Seal what waits, unless a gateway is at it; say why that could not be done, "" when it was.
 
+    `hold_s` is how long a clock that is not known is waited for.
     Raises StoreError when no outbox is there.
     """
     if not (data_dir / FILE_NAME).exists():
@@ -63,7 +64,6 @@ def seal_waiting(data_dir: Path, config: Config | None, clock: Clock) -> str:
         )
     if not os.access(data_dir, os.W_OK, effective_ids=True):
         return "the outbox cannot be written here; mount its card writable to have them sealed"
-    hold_s = (config.clock if config else ClockSection()).hold_s
     try:
         lock = DataDirLock(data_dir)
     except StoreError as error:

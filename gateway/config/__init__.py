@@ -5,11 +5,13 @@ Passwords are not written here; the environment carries them (SAXAUL_MQTT_PASSWO
 
 from gateway.config.faults import Fault, RefusedSensor
 from gateway.config.reading import (
+    Own,
     SettingsError,
     catalogue_folder,
     line_of,
     load,
     load_valid,
+    own_of,
     read,
 )
 from gateway.config.sections import (
@@ -37,6 +39,7 @@ __all__ = [
     "Fault",
     "GatewaySection",
     "OutboxSection",
+    "Own",
     "PageSection",
     "RefusedSensor",
     "SensorSection",
@@ -50,6 +53,7 @@ __all__ = [
     "line_of",
     "load",
     "load_valid",
+    "own_of",
     "place_of",
     "read",
 ]

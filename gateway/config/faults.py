@@ -33,6 +33,7 @@ Found = tuple[str, str]
 
 # A batch takes up to 256 KiB: with less than this a day, one could wait for ever.
 MIN_DAILY_MB = 0.5
+_TWICE = "this id is there twice; give each its own"
 _DAVIS_CHANNELS = ("", "1", "2", "3", "4")
 
 
@@ -85,6 +86,7 @@ def find_faults(
         Fault(source, nearest_line(lines, path), message)
         for path, message in _of_file(config, is_whole=not unfit)
     ]
+    found += _of_things(config, source, lines)
     if not unfit:
         found += _of_clock(config, source, lines)
     for at, bus in enumerate(config.bus):
@@ -110,7 +112,6 @@ def _refused(sensors: Sequence[SensorSection]) -> tuple[RefusedSensor, ...]:
 
 
 def _of_file(config: Config, *, is_whole: bool) -> Iterator[tuple[KeyPath, str]]:
-    yield from _twice_thing([thing.id for thing in config.thing])
     for at, thing in enumerate(config.thing):
         if thing.elevation_m is not None and not isfinite(thing.elevation_m):
             message = f"elevation_m must be a number of metres, not {thing.elevation_m:g}"
@@ -121,11 +122,17 @@ def _of_file(config: Config, *, is_whole: bool) -> Iterator[tuple[KeyPath, str]]
     yield from _of_uplink(config)
 
 
-def _twice_thing(names: Sequence[str]) -> Iterator[tuple[KeyPath, str]]:
-    """Tell of each name that was there before."""
-    for at, name in enumerate(names):
-        if name in names[:at]:
-            yield ("thing", at, "id"), f"thing '{name}' is there twice; give each its own"
+def twice(config: Config) -> set[str]:
+    """Name the things of which nobody can know which is meant: their id is there twice."""
+    return {one for one, count in Counter(thing.id for thing in config.thing).items() if count > 1}
+
+
+def _of_things(config: Config, source: str, lines: Lines) -> Iterator[Fault]:
+    """Tell of things that share an id: their sensors are refused, those of others are read."""
+    for at, thing in enumerate(config.thing):
+        if thing.id in twice(config):
+            line = nearest_line(lines, ("thing", at, "id"))
+            yield Fault(source, line, _TWICE, f"thing '{thing.id}'", may_start=True)
 
 
 def _of_clock(config: Config, source: str, lines: Lines) -> Iterator[Fault]:
@@ -165,7 +172,7 @@ def _of_uplink(config: Config) -> Iterator[tuple[KeyPath, str]]:
 
 def _of_bus(config: Config, bus: BusSection, models: Mapping[str, SensorModel]) -> Iterator[Found]:
     if [one.id for one in config.bus].count(bus.id) > 1:
-        yield "id", "this id is there twice; give each its own"
+        yield "id", _TWICE
     if [one.port for one in config.bus].count(bus.port) > 1:
         yield "port", f"port '{bus.port}' is there twice; give each its own"
     if bus.adapter is not AdapterKind.LINE and bus.protocol is not Protocol.SDI12:
@@ -191,6 +198,8 @@ def _of_sensor(
         known = ", ".join(thing.id for thing in config.thing)
         message = f"thing '{sensor.thing}' has no [[thing]] table: add it, or name one of {known}"
         yield "thing", message
+    if sensor.thing in twice(config):
+        yield "thing", f"thing '{sensor.thing}' is there twice; give each its own id"
     yield from _of_name(config, sensor)
     if fault := _address_fault(bus, sensor.address) or _clash(bus, sensor):
         yield "address", fault

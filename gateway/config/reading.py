@@ -1,13 +1,23 @@
 """Reading gateway.toml without touching hardware: all of it, or what of it can be used."""
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from gateway.config.faults import Fault, find_faults, in_order
 from gateway.config.fitting import Fitting, fit
-from gateway.config.sections import BusSection, CatalogueSection, Config
+from gateway.config.sections import (
+    BusSection,
+    CatalogueSection,
+    ClockSection,
+    Config,
+    GatewaySection,
+    ThingSection,
+)
 from wire.errors import ConfigError
 from wire.toml_text import Path as KeyPath
 from wire.toml_text import key_lines, misfits, nearest_line, parse, tree_of
@@ -24,6 +34,19 @@ class SettingsError(ConfigError):
 
 class _FolderOnly(msgspec.Struct, frozen=True):
     catalogue: CatalogueSection = CatalogueSection()
+
+
+class _OwnOnly(msgspec.Struct, frozen=True):
+    gateway: GatewaySection
+    clock: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Whose a gateway.toml is, where its outbox is, and when it believes its clock."""
+
+    gateway: GatewaySection
+    clock: ClockSection
 
 
 def load(path: Path) -> Config:
@@ -62,7 +85,9 @@ def read(path: Path) -> tuple[Config, list[Fault]]:
         if (one.bus, one.sensor) not in fitting.refused
     ]
     refused = {*fitting.refused, *((fault.bus, fault.sensor) for fault in faults)}
-    usable = msgspec.structs.replace(config, bus=list(_usable(config, refused)))
+    usable = msgspec.structs.replace(
+        config, bus=list(_usable(config, refused)), thing=list(_things(config))
+    )
     return usable, in_order([*fitting.faults, *faults])
 
 
@@ -72,6 +97,18 @@ def line_of(source: str, key: KeyPath) -> int | None:
         return nearest_line(key_lines(Path(source).read_text(encoding="utf-8")), key)
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def own_of(path: Path, fault: ConfigError) -> Own:
+    """Read whose a gateway.toml is, whatever else is wrong with it; raises `fault` without that."""
+    try:
+        found = parse(_text_of(path), _OwnOnly, str(path))
+    except ConfigError:
+        raise fault from None
+    clock = ClockSection()
+    with suppress(msgspec.ValidationError):
+        clock = msgspec.convert(found.clock or {}, ClockSection)
+    return Own(found.gateway, clock)
 
 
 def catalogue_folder(path: Path) -> Path | None:
@@ -123,3 +160,18 @@ def _usable(
         sensors = [one for index, one in enumerate(bus.sensor) if (at, index) not in refused]
         if sensors and (at, None) not in refused:
             yield msgspec.structs.replace(bus, sensor=sensors)
+
+
+def _things(config: Config) -> Iterator[ThingSection]:
+    """Give each thing once: of those that share an id, what they agree on."""
+    found: dict[str, ThingSection] = {}
+    for one in config.thing:
+        known = found.setdefault(one.id, one)
+        found[one.id] = msgspec.structs.replace(
+            known,
+            name=one.name if known.name == one.name else one.id,
+            lat=one.lat if known.lat == one.lat else None,
+            lon=one.lon if known.lon == one.lon else None,
+            elevation_m=one.elevation_m if known.elevation_m == one.elevation_m else None,
+        )
+    yield from found.values()

@@ -15,6 +15,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.config import UplinkSection
 from gateway.doctor.finding import Finding, failed, fine, look
+from gateway.uplink.tls import depended_on
+from wire.messages import CertificateInfo
 
 TIMEOUT_S = 10.0
 _EXPIRES_SOON_DAYS = 30
@@ -62,7 +64,8 @@ def _certificate(sock: socket.socket, uplink: UplinkSection, now_s: float) -> Fi
     context = ssl.create_default_context(cafile=uplink.ca_file or None)
     try:
         with context.wrap_socket(sock, server_hostname=uplink.host) as secured:
-            ends_s = ssl.cert_time_to_seconds(str((secured.getpeercert() or {})["notAfter"]))
+            authorities = context.get_ca_certs() if uplink.ca_file else []
+            found = [*depended_on(secured.getpeercert() or {}, authorities)]
     except ssl.SSLCertVerificationError as error:
         return failed(
             "certificate",
@@ -75,12 +78,16 @@ def _certificate(sock: socket.socket, uplink: UplinkSection, now_s: float) -> Fi
             f"TLS does not hold: {error}",
             "is uplink.port the one for TLS (8883)?",
         )
-    ends = datetime.fromtimestamp(ends_s, UTC)
-    days = int((ends_s - now_s) // _DAY_S)
-    told = f"the broker's holds until {ends:%Y-%m-%d}, {days} days from now"
-    if days < _EXPIRES_SOON_DAYS:
+    told = "; ".join(_ends(one, now_s) for one in found)
+    if min(one.ends for one in found) / 1000 - now_s < _EXPIRES_SOON_DAYS * _DAY_S:
         return look("certificate", told, "have it renewed before this visit's year is over")
     return fine("certificate", told)
+
+
+def _ends(one: CertificateInfo, now_s: float) -> str:
+    days = int((one.ends / 1000 - now_s) // _DAY_S)
+    ends = datetime.fromtimestamp(one.ends / 1000, UTC)
+    return f"the {one.of}'s holds until {ends:%Y-%m-%d}, {days} days from now"
 
 
 def _consent(

@@ -3,5 +3,6 @@
 from gateway.recording.memos import Memos
 from gateway.recording.recorder import Recorder
 from gateway.recording.relay import Relay
+from gateway.recording.stop_note import StopNote
 
-__all__ = ["Memos", "Recorder", "Relay"]
+__all__ = ["Memos", "Recorder", "Relay", "StopNote"]

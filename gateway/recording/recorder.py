@@ -1,6 +1,6 @@
 """Into the outbox: what it does not take now waits in memory, bounded and counted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Lock
 from types import MappingProxyType
@@ -40,9 +40,10 @@ class Recorder:
     While the outbox cannot be written, observations wait in memory, the oldest giving way, counted.
     """
 
-    def __init__(self, outbox: Store) -> None:
-        """Start with nothing waiting."""
+    def __init__(self, outbox: Store, left: Callable[[int], None] = lambda _count: None) -> None:
+        """Start with nothing waiting; `left` hears at the end what the outbox was not told of."""
         self._outbox = outbox
+        self._left = left
         self._lock = Lock()
         self._waiting = Waiting()
         self._noted = self._told = 0
@@ -76,9 +77,12 @@ class Recorder:
         return bool(self._waiting)
 
     @property
-    def waiting(self) -> int:
-        """Count the observations that the outbox has refused and that still wait."""
-        return len(self._waiting.observations)
+    def unnoted(self) -> int:
+        """Count the observations that wait, and those given up of which the outbox knows nothing.
+
+        Nobody waits for the disk to tell: what is under way to it counts as waiting.
+        """
+        return len(self._waiting.observations) + self.dropped - self._noted
 
     def lose(self, count: int) -> None:
         """Count observations that could not wait until they came here."""
@@ -91,6 +95,7 @@ class Recorder:
         if self._waiting.observations:
             self._drop(len(self._waiting.observations))
             self._tell_dropped()
+        self._left(self.dropped - self._noted)
 
     def _hold(self, batch: Waiting, error: StoreError) -> None:
         if not self._is_failing:

@@ -5,7 +5,7 @@ that stalls for seconds would otherwise keep lines waiting in the port, to be re
 when it is over.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Condition, Lock, Thread
 
 import structlog
@@ -30,9 +30,16 @@ _log = structlog.get_logger(__name__)
 class Relay:
     """A bounded queue and its thread. What does not fit is counted as lost, the oldest first."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        """Queue for `recorder`; until it is started, what comes waits."""
+    def __init__(
+        self, recorder: Recorder, left: Callable[[int], None] = lambda _count: None
+    ) -> None:
+        """Queue for `recorder`; until it is started, what comes waits.
+
+        `left` hears how many observations are left at the end, as long as that changes.
+        """
         self._recorder = recorder
+        self._left = left
+        self._closed = False
         self._changed = Condition()
         self._queue = Waiting()
         self._handing = Lock()
@@ -69,15 +76,15 @@ class Relay:
     def close(self, timeout_s: float = STOP_S) -> None:
         """Stop for good, and tell how many observations the disk has still not taken.
 
-        They are lost when the program ends before the disk goes on; it cannot note that itself.
+        They are lost when the program ends before the disk goes on: `left` can be told of that.
         """
         self.stop(timeout_s)
-        if self._thread.is_alive():
-            with self._changed:
-                left = len(self._queue.observations) + len(self._passing.observations) + self._lost
-            left += self._recorder.waiting
-            if left:
-                _log.error(DROPPED, count=left, reason="the disk did not take them before the stop")
+        self._closed = True
+        if self._thread.is_alive() and (count := self._count_left()):
+            _log.error(DROPPED, count=count, reason="the disk did not take them before the stop")
+            self._left(count)
+            if (now := self._count_left()) != count:  # it goes on just now
+                self._left(now)
 
     def _put(self, observations: Sequence[Observation], memos: Mapping[str, str]) -> None:
         with self._changed:
@@ -88,10 +95,17 @@ class Relay:
         if is_over:
             self._hand_on()
 
+    def _count_left(self) -> int:
+        with self._changed:
+            here = len(self._queue.observations) + len(self._passing.observations) + self._lost
+        return here + self._recorder.unnoted
+
     def _run(self) -> None:
         while self._wait():
             try:
                 self._hand_on()
+                if self._closed:  # the disk went on before the program ended
+                    self._left(self._count_left())
             except Exception:  # noqa: BLE001 - top of the thread: log, and try again
                 _log.exception(RELAY_CRASHED)
                 with self._changed:

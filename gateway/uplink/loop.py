@@ -15,8 +15,8 @@ from gateway.outbox import Outbox
 from gateway.uplink.allowance import Plan, Rest
 from gateway.uplink.inbox import Inbox
 from gateway.uplink.ration import Ration
-from gateway.uplink.session import Link, LinkError, Session, Will
-from gateway.uplink.tls import TlsMemory
+from gateway.uplink.session import CONNECT_TIMEOUT_S, Link, LinkError, Session, Will
+from gateway.uplink.tls import Now, TlsMemory
 from gateway.uplink.upkeep import STORE_FAILED, Upkeep
 from gateway.uplink.window import MAX_IN_FLIGHT, Window
 from wire import messages, topics
@@ -272,10 +272,21 @@ class Uplink:
 
     def _publish_status(self, session: Session, state: str, rest: Rest | None) -> int:
         status = self._health.status(state, self._outbox.figures(), self._outbox.past_figures())
-        status = replace(status, heartbeat_s=self._settings.heartbeat_s)
+        status = replace(
+            status, heartbeat_s=self._settings.heartbeat_s, certificates=self._certificates()
+        )
         if rest is not None:
             status = replace(status, resting=rest.reason, rests_until=rest.until_ms)
         return session.publish(topics.status(self._gateway), messages.encode(status), retain=True)
+
+    def _certificates(self) -> list[messages.CertificateInfo]:
+        """Tell when the certificates end that the connection depends on."""
+        if self._tls is None:
+            return []
+        link, now_ms = self._settings.link, self._clock.mono_ms()
+        now = Now(now_ms, self._clock.wall_of(now_ms))
+        self._ration.add(self._tls.look(link.host, link.port, now, CONNECT_TIMEOUT_S).total)
+        return self._tls.certificates()
 
     def _send(self, session: Session) -> None:
         now_ms = self._clock.mono_ms()

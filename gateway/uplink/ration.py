@@ -66,11 +66,16 @@ class Ration:
 
     def count(self, total: int) -> None:
         """Note what the connection has cost so far, in bytes."""
-        if not self._plan.daily_bytes or self._usage is None or total <= self._counted:
+        if self._usage is not None and total > self._counted:
+            self.add(total - self._counted)
+            self._counted = total
+
+    def add(self, count: int) -> None:
+        """Note what was spent beside the connection, or more on it, in bytes."""
+        if not self._plan.daily_bytes or self._usage is None:
             return
-        used = self._usage.used + total - self._counted
-        self._usage, self._counted = replace(self._usage, used=used), total
-        if used > self._written.used:
+        self._usage = replace(self._usage, used=self._usage.used + count)
+        if self._usage.used > self._written.used:
             self._write_ahead(self._usage)
 
     def ended(self) -> None:

@@ -17,15 +17,13 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.errors import GatewayError
-from gateway.uplink.meter import Traffic, measure
+from gateway.uplink.meter import ATTEMPT, Traffic, measure
 from gateway.uplink.tls import TlsMemory
 
 CONNECT_TIMEOUT_S = 5.0
 CONNACK_TIMEOUT_S = 10.0
 # The broker speaks for us (last will) after 1.5 times this; MQTT 3.1.1, 3.1.2.10.
 KEEPALIVE_S = 30
-# An attempt that reaches nobody: three or four SYN of 60 bytes.
-ATTEMPT = Traffic(stream=0, headers=240)
 # Topic and fixed header of an MQTT message, and what acknowledges it: where the kernel counts
 # nothing.
 _MESSAGE_BYTES = 100
@@ -90,6 +88,9 @@ class Session:
             raise LinkError(f"broker {link.host}:{link.port}: {error}") from None
         if self._tls is not None:
             self._tls.take_attempted()
+            sock = self._client.socket()
+            if isinstance(sock, ssl.SSLSocket):
+                self._tls.see(sock)
         deadline_s = monotonic() + CONNACK_TIMEOUT_S
         while not self._connected:
             self.pump(0.1)

@@ -5,11 +5,11 @@ import threading
 import time
 
 import pytest
-import structlog
 
 from firmware_sim.devices.base import Setup
 from firmware_sim.host import Host, PortPlan
 from firmware_sim.world import Conditions, Soil
+from tests import logs
 from wire.catalogue import bundled
 
 CONDITIONS = Conditions(
@@ -56,7 +56,7 @@ class Still:
 @pytest.fixture(autouse=True)
 def plain_logging():
     """Commands set logging up for their process; here many run in one."""
-    structlog.reset_defaults()
+    logs.reset()
 
 
 @pytest.fixture

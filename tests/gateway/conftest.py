@@ -12,7 +12,6 @@ from threading import Condition
 
 import msgspec
 import pytest
-import structlog
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -20,6 +19,7 @@ from gateway.clock import Clock, TimeSources
 from gateway.config import Config, load
 from gateway.outbox import Outbox
 from gateway.readings import Observation
+from tests import logs
 
 WALL_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 
@@ -77,7 +77,7 @@ class HandTime:
 def logging_as_it_was() -> Iterator[None]:
     """Undo what a command sets up: its stream is closed when its test ends."""
     yield
-    structlog.reset_defaults()
+    logs.reset()
 
 
 @pytest.fixture

@@ -39,6 +39,23 @@ def test_what_waits_is_kept_when_the_gateway_stops(config_of, observe, monkeypat
     assert [one.mono_ms for one in kept] == [1]
 
 
+def test_what_a_stop_left_is_counted_by_the_next_start(config_of, observe, monkeypatch):
+    """So that it is in the status, on the page and on the server's board as other losses are."""
+    app = App(config_of(), None)
+
+    def full(*_):
+        raise StoreError("outbox.db: database or disk is full")
+
+    monkeypatch.setattr(app.outbox, "append", full)
+    app._buses[0]._sink([observe(1), observe(2)])
+    app.stop()
+    app = App(config_of(), None)
+    dropped = app.outbox.figures().dropped
+    app.stop()
+
+    assert dropped == 2
+
+
 def test_a_port_that_is_not_there_names_itself_and_the_remedy(config_of):
     config = config_of(serial="/dev/ttyUSB77")
     with pytest.raises(BusError) as caught:

@@ -120,7 +120,7 @@ def test_one_talker_alone_needs_no_address(tmp_path):
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        ('[[thing]]\nid = "dune-1"\nname = "again"', "thing 'dune-1' is there twice"),
+        ('[[thing]]\nid = "dune-1"\nname = "again"', "thing 'dune-1': this id is there twice"),
         (BUS.format(id="one", port="/dev/ttyUSB1"), "bus 'one': this id is there twice"),
         (
             BUS.format(id="two", port="/dev/ttyUSB0"),

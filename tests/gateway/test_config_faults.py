@@ -164,6 +164,38 @@ def test_of_two_sensors_of_one_name_none_is_read(written):
     assert names(config) == ["deep", "mast"]
 
 
+def test_of_two_things_of_one_id_no_sensor_is_read_and_those_of_others_are(written):
+    """Nobody can know which of them is meant; what they agree on is told of it."""
+    other = '[[thing]]\nid = "dune-2"\nname = "Dune 2"\nlat = 40.5\nlon = 108.9\n'
+    wind = 'id = "wind"\n  thing = "dune-{}"'
+    path = written(
+        ("[[bus]]", f"{other}{other.replace('40.5', '40.6')}[[bus]]"),
+        (wind.format(1), wind.format(2)),
+    )
+    config, faults = load_valid(path)
+
+    assert [(one.line, one.about, one.message) for one in faults] == [
+        (8, "thing 'dune-2'", "this id is there twice; give each its own"),
+        (13, "thing 'dune-2'", "this id is there twice; give each its own"),
+        (
+            43,
+            "bus 'rtu', sensor 'wind'",
+            "thing 'dune-2' is there twice; give each its own id",
+        ),
+    ]
+    assert names(config) == ["soil", "deep", "mast"]
+    assert [(one.id, one.name, one.lat, one.lon) for one in config.thing] == [
+        ("dune-1", "Dune 1", None, None),
+        ("dune-2", "Dune 2", None, 108.9),
+    ]
+
+
+def test_where_all_sensors_are_of_a_thing_that_is_there_twice_nothing_is_left(written):
+    path = written(("[[bus]]", '[[thing]]\nid = "dune-1"\nname = "again"\n[[bus]]'))
+    with pytest.raises(ConfigError, match=r":8: thing 'dune-1': this id is there twice"):
+        load_valid(path)
+
+
 def test_a_bus_of_which_no_sensor_is_left_is_not_started(written):
     config, _ = load_valid(written(("Renke RS-FSXCS", "Acme")))
 
@@ -251,12 +283,6 @@ def test_all_unknown_keys_are_told_at_once(written):
             '[clock]\ntrust = "gnss"\n[[thing]]',
             5,
             "clock.trust is 'gnss' and no bus has protocol",
-        ),
-        (
-            "[[bus]]",
-            '[[thing]]\nid = "dune-1"\nname = "again"\n[[bus]]',
-            8,
-            "thing 'dune-1' is there twice; give each its own",
         ),
     ],
 )

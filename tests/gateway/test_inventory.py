@@ -141,6 +141,27 @@ def test_the_sensors_of_a_refused_bus_are_announced_as_refused(config_of, notes,
     assert refused.refused.startswith("protocol: Invalid enum value 'sdi13'; known: ")
 
 
+def test_the_sensors_of_a_thing_that_is_there_twice_are_announced_as_refused(
+    config_of, notes, tmp_path
+):
+    config_of()
+    path = tmp_path / "gateway.toml"
+    text = path.read_text()
+    sensor = text[text.index("  [[bus.sensor]]") :]
+    other = sensor.replace("soil-10cm", "far").replace('"1"', '"2"').replace("dune-1", "dune-2")
+    twice = '[[thing]]\nid = "dune-2"\nname = "Dune 2"\n'
+    path.write_text(text.replace("[[bus]]", f"{twice}{twice}[[bus]]") + other)
+    config, faults = load_valid(path)
+    inventory = InventoryBook(config, notes, faults=faults).current()
+
+    assert [one.id for one in inventory.things] == ["dune-1", "dune-2"]
+    assert [described(one) for one in inventory.sensors] == [
+        ("soil-10cm", "METER TEROS 12", ""),
+        ("far", "METER TEROS 12", "thing 'dune-2' is there twice; give each its own id"),
+    ]
+    assert {one.sensor for one in inventory.datastreams} == {"dune-1/soil-10cm"}
+
+
 def test_a_sensor_stands_since_this_gateway_first_ran_with_it(config_of, notes, hand, clock_of):
     hand.synchronised = True
     config, clock = config_of(), clock_of(hand)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -117,6 +118,42 @@ def test_what_is_not_confirmed_lies_on_the_stick_byte_for_byte(sealed, own, stic
         assert found[f"batch/{sealed.epoch}/{seq}"] == kept[seq]
     assert set(found) == {"inventory", "status"} | {f"batch/{sealed.epoch}/{n}" for n in (3, 4, 5)}
     assert f"3 batches of {GATEWAY} are in {stick}. It is safe to remove now." in out
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("METER TEROS 12", "METER TEROS 120"),
+        ("[clock]", '[uplink]\nhost = "broker.example"\n[clock]'),
+        ("[clock]", '[page]\nlisen = "127.0.0.1:8080"\n[clock]'),
+        ('trust = "assume"', 'trust = "blindly"'),
+    ],
+    ids=["sensor", "uplink", "unknown key", "clock"],
+)
+def test_a_fault_in_the_settings_keeps_nothing_from_being_exported(
+    sealed, own, stick, tmp_path, good, bad
+):
+    """It is told; what is attached goes along as it was when the gateway ran."""
+    path = tmp_path / "gateway.toml"
+    text = re.sub(r"\[uplink\][^\[]*", "", path.read_text())
+    assert good in text
+    path.write_text(text.replace(good, bad))
+
+    code, out, err = own()
+
+    assert (code, err) == (0, "")
+    assert f"3 batches of {GATEWAY} are in {stick}. It is safe to remove now." in out
+    assert f"{path}:" in out
+    assert carried(stick)[0].gateway == GATEWAY
+
+
+def test_settings_that_do_not_say_whose_they_are_are_refused(sealed, own, tmp_path):
+    path = tmp_path / "gateway.toml"
+    path.write_text(path.read_text().replace('id = "kubuqi-dune"', "id = 7"))
+
+    code, _, err = own()
+
+    assert (code, "id: Expected `str`" in err) == (2, True)
 
 
 def test_inventory_and_status_go_along(sealed, own, stick):
@@ -346,7 +383,7 @@ def test_a_card_mounted_read_only_is_read_and_left_as_it_is(opened, read_only, d
     from gateway.carry.source import Choice, open_source
 
     def look(folder):
-        left_out = carry.seal_waiting(folder, None, Clock("assume"))
+        left_out = carry.seal_waiting(folder, None, Clock("assume"), 60)
         with open_source(folder) as source:
             return left_out, [one.seq for one in source.entries(Choice())], source.pending()
 

@@ -83,6 +83,8 @@ def test_a_certificate_that_soon_ends_is_told(tls_broker, certificate):
     assert bad(found) == []
     (told,) = [one for one in found if one.about == "certificate"]
     assert told.verdict is Verdict.LOOK  # it is made for two days
+    assert "the broker's holds until " in told.said
+    assert "the authority's holds until " in told.said
     assert [one.about for one in found][-1] == "broker's consent"
 
 

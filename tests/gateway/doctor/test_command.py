@@ -66,7 +66,7 @@ def test_every_wrong_setting_is_a_failed_finding_and_the_rest_is_looked_at(
     assert done.returncode == 1
     assert {one["verdict"] for one in wrong} == {"failed"}
     assert {one["about"] for one in wrong} == {
-        "settings",
+        "settings of thing 'dune-1'",
         "settings of bus 'sdi', sensor 'soil-10cm'",
     }
     assert all(f"of {path}, then start the gateway again" in one["remedy"] for one in wrong)

@@ -3,7 +3,7 @@
 import sqlite3
 
 from gateway.errors import StoreError
-from gateway.recording import Recorder, recorder
+from gateway.recording import Recorder, StopNote, recorder
 
 
 class RefusingOutbox:
@@ -92,3 +92,41 @@ def test_half_a_surrogate_in_a_reason_keeps_nothing_from_being_written(observe, 
     db.close()
 
     assert kept == ["no ok: ?", "sec: \u00b5"]
+
+
+def test_what_a_full_disk_refuses_to_the_last_is_counted_at_the_next_start(observe, tmp_path):
+    """The outbox has no room for the count either; a few bytes beside it often have."""
+    outbox, note = RefusingOutbox(), StopNote(tmp_path)
+    record = Recorder(outbox, note.keep)
+    record([observe(1), observe(2)])
+    record.close()
+    assert outbox.dropped == 0
+
+    StopNote(tmp_path).settle(outbox.count_dropped)
+
+    assert outbox.dropped == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_count_that_cannot_be_taken_yet_stays_noted(tmp_path):
+    def refuse(count):
+        raise StoreError("outbox.db: database or disk is full")
+
+    outbox, note = RefusingOutbox(), StopNote(tmp_path)
+    note.keep(2)
+    note.settle(refuse)
+    note.settle(outbox.count_dropped)
+
+    assert outbox.dropped == 2
+
+
+def test_a_note_that_cannot_be_read_is_told_of_and_goes(tmp_path, capsys):
+    outbox, note = RefusingOutbox(), StopNote(tmp_path)
+    note.keep(2)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(b"\x00\x00")
+    note.settle(outbox.count_dropped)
+
+    assert outbox.dropped == 0
+    assert not list(tmp_path.iterdir())
+    assert "loss_not_noted" in capsys.readouterr().out

@@ -6,7 +6,7 @@ from threading import Event, Timer
 import pytest
 
 from gateway.errors import StoreError
-from gateway.recording import Recorder, Relay, relay
+from gateway.recording import Recorder, Relay, StopNote, relay
 
 
 class StalledOutbox:
@@ -143,3 +143,41 @@ def test_nothing_is_told_of_a_stop_that_left_nothing(passing, outbox, observe, c
 
     assert outbox.kept == [1]
     assert "observations_dropped" not in capsys.readouterr().out
+
+
+@pytest.fixture
+def noting(outbox, tmp_path):
+    """A relay whose stop is noted beside the outbox, and that note."""
+    note = StopNote(tmp_path)
+    one = Relay(Recorder(outbox, note.keep), note.keep)
+    one.start()
+    yield one, note
+    outbox.goes_on.set()
+    one.stop(20)
+
+
+def test_what_a_stop_left_is_counted_at_the_next_start_once(noting, outbox, observe):
+    passing, note = noting
+    passing([observe(1)])
+    assert outbox.is_asked.wait(20)
+    passing([observe(2), observe(3)])
+    passing.close(0.01)
+
+    note.settle(outbox.count_dropped)
+    note.settle(outbox.count_dropped)
+
+    assert outbox.dropped == 3
+
+
+def test_what_the_disk_takes_after_the_stop_is_not_lost(noting, outbox, observe, until, tmp_path):
+    passing, note = noting
+    passing([observe(1)])
+    assert outbox.is_asked.wait(20)
+    passing.close(0.01)
+    assert list(tmp_path.iterdir())
+
+    outbox.goes_on.set()
+    until(lambda: not list(tmp_path.iterdir()))
+    note.settle(outbox.count_dropped)
+
+    assert (outbox.kept, outbox.dropped) == ([1], 0)
