@@ -222,6 +222,15 @@ class NotifySection(_Section, frozen=True, kw_only=True):
             description="The address that mail comes from; the mail server must allow it.",
         ),
     ] = ""
+    bounce_address: Annotated[
+        str,
+        Meta(
+            pattern=r"^([^@+\s]{1,24}@[^@\s]+)?\Z",
+            description="The address to which mail that cannot be delivered comes back, as in "
+            "bounces@example.org; each mail gets one of its own, as in bounces+7-a1b2@example.org. "
+            "What comes there is to be given to saxaul-server notify bounce. Empty: the sender's.",
+        ),
+    ] = ""
     sender_name: Annotated[
         str, Meta(min_length=1, max_length=60, description="The name beside it.")
     ] = "Saxaul"

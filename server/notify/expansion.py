@@ -1,7 +1,10 @@
 """Makes of each notice one message a subscriber and channel, in one statement for any number."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -36,6 +39,7 @@ from server.notify.matching import (
     is_wanted,
     notices,
 )
+from server.watch.telling import Mode
 
 # A turn that comes after another waits so long for somebody to acknowledge.
 TURN_MS = 2 * 3_600_000
@@ -44,7 +48,15 @@ _LONGEST_MS = 2 * 86_400_000
 # Of one transaction, so that a flood of notices holds nobody up for long.
 _NOTICES = 200
 
+# Of one watch so many changes a day are told at once; a delay and a deadband keep it far below.
+MOST_A_DAY = 24
+_DAY_MS = 86_400_000
+
+LEFT_TO_DIGEST = "notices_left_to_digest"
+
 _M = message.c
+
+log = structlog.get_logger(__name__)
 
 
 def has_new(connection: Connection) -> bool:
@@ -59,7 +71,7 @@ def expand(engine: Engine, now_ms: int) -> int:
     """
     with writing(engine) as connection:
         found = connection.execute(
-            select(N.id, N.mode)
+            select(N.id, N.mode, N.watch_id)
             .where(N.expanded_at.is_(None))
             .order_by(N.id)
             .limit(_NOTICES)
@@ -67,11 +79,41 @@ def expand(engine: Engine, now_ms: int) -> int:
         ).all()
         if not found:
             return 0
-        urgent = [id_ for id_, mode in found if mode == IMMEDIATE]
+        too_much = _leave_to_digest(connection, found, now_ms)
+        urgent = [row.id for row in found if row.mode == IMMEDIATE and row.id not in too_much]
         made = _insert(connection, _is_first_turn(urgent), now_ms) if urgent else 0
-        ids = [id_ for id_, _ in found]
+        ids = [row.id for row in found]
         connection.execute(update(alert_notice).where(N.id.in_(ids)).values(expanded_at=now_ms))
     return made
+
+
+def _leave_to_digest(connection: Connection, found: Sequence[Any], now_ms: int) -> set[int]:
+    """Leave to the digest what a watch has to say beyond its share of a day; gives those notices.
+
+    A gateway whose readings jump about, or lie, makes no more messages than that.
+    """
+    watches = {row.watch_id for row in found if row.mode == IMMEDIATE}
+    told = Counter(
+        connection.execute(
+            select(N.watch_id).where(
+                N.watch_id.in_(watches),
+                N.mode == IMMEDIATE,
+                N.expanded_at > now_ms - _DAY_MS,
+            )
+        ).scalars()
+    )
+    too_much = set()
+    for row in found:
+        told[row.watch_id] += row.mode == IMMEDIATE
+        if row.mode == IMMEDIATE and told[row.watch_id] > MOST_A_DAY:
+            too_much.add(row.id)
+    if too_much:
+        connection.execute(
+            update(alert_notice).where(N.id.in_(too_much)).values(mode=Mode.DIGEST.value)
+        )
+        held = sorted({row.watch_id for row in found if row.id in too_much})
+        log.warning(LEFT_TO_DIGEST, notices=len(too_much), watches=held)
+    return too_much
 
 
 def escalate(engine: Engine, now_ms: int) -> int:

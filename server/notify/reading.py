@@ -15,7 +15,10 @@ from server.notify.matching import P, S
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A subscription as its owner may see it; the address is masked. Instants in ms UTC."""
+    """A subscription as its owner may see it; the address is masked. Instants in ms UTC.
+
+    `bounce` says why the address takes no messages; "" while it does.
+    """
 
     id: int
     channel: str
@@ -78,5 +81,5 @@ def _held(row: Row[Any]) -> Held:
         turn=row.turn,
         confirmed_ms=row.confirmed_at,
         ended_ms=row.ended_at,
-        bounce=row.bounce,
+        bounce=row.bounce if row.bounced_at is not None else "",  # else it is but a remark
     )

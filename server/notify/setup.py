@@ -115,4 +115,5 @@ def smtp_of(told: NotifySection, password: str) -> Smtp:
         sender=told.sender,
         sender_name=told.sender_name,
         ca_file=told.smtp_ca_file,
+        returns=told.bounce_address,
     )

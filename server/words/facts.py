@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from server.alerts.condition import Severity
 from server.alerts.machine import Change
+from server.words.legible import legible
 
 
 class Occasion(StrEnum):
@@ -34,6 +35,11 @@ class Place:
     lat: float | None = None
     lon: float | None = None
 
+    def __post_init__(self) -> None:
+        """Make the names legible, whoever gave them: they stand in everybody's messages."""
+        for name in ("site", "thing", "gateway"):
+            object.__setattr__(self, name, legible(getattr(self, name)))
+
 
 @dataclass(frozen=True, slots=True)
 class AlertFact:
@@ -41,6 +47,7 @@ class AlertFact:
 
     Values are in `unit` (UCUM). `key` is what makes it one, for feeds: the transition's id.
     `share` is the part of the expected readings that were good. `soil` is a texture class.
+    `is_taken_back`: late readings have shown that it was not so, whatever it was.
     """
 
     key: str
@@ -63,6 +70,11 @@ class AlertFact:
     soil_assumed: bool = False
     watch_id: int = 0
     occasion: Occasion = Occasion.NEW
+    is_taken_back: bool = False
+
+    def __post_init__(self) -> None:
+        """Make the rule's name legible, whoever gave it."""
+        object.__setattr__(self, "rule", legible(self.rule))
 
 
 @dataclass(frozen=True, slots=True)

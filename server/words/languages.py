@@ -66,5 +66,9 @@ def catalog_of(language: str) -> gettext.NullTranslations:
 
 
 def say(language: str, message: str, **values: str) -> str:
-    """Say a message (its English is its name) in a language; values go where it names them."""
-    return catalog_of(language).gettext(message) % values if message else ""
+    """Say a message (its English is its name) in a language; values go where it names them.
+
+    What is said without values may be anybody's, such as the label of a property: "%" stays "%".
+    """
+    said = catalog_of(language).gettext(message) if message else ""
+    return said % values if values else said

@@ -5,8 +5,10 @@ from enum import StrEnum
 
 from server.words.facts import Rendered
 from server.words.languages import language_of, say
+from server.words.legible import legible
 from server.words.phrases import N_
 from server.words.render import page
+from server.words.sms import fitted, plainly
 
 
 class Letter(StrEnum):
@@ -55,11 +57,11 @@ _LETTERS = {
 def write(letter: Letter, site: str, language: str, link: str = "") -> Rendered:
     """Write a letter in a language; `link` is what it asks people to press."""
     spoken = language_of(language)
-    text = _LETTERS[letter]
+    text, site = _LETTERS[letter], legible(site)
     subject = say(spoken.code, text.subject, site=site)
     body = say(spoken.code, text.body, site=site)
     offered = [(say(spoken.code, text.link), link)] if link and text.link else []
     lines = [body, *(f"{label}: {address}" for label, address in offered)]
-    short = f"{body} {link}".strip()
+    short = fitted(plainly(body), f" {link}" if link else "")
     html = page(spoken, subject, [body], offered)
     return Rendered(spoken.code, subject, "\n\n".join(lines) + "\n", html, short)

@@ -167,6 +167,9 @@ LOST = N_("%(name)s at %(place)s: since %(since)s nothing has been measured; we 
 FOUND = N_("%(name)s at %(place)s: measured again since %(since)s.")
 STILL = N_("Still so, %(duration)s after it began.")
 NOBODY = N_("Nobody has acknowledged this yet.")
+TAKEN_BACK = N_(
+    "%(name)s at %(place)s since %(since)s: this was not so, as readings show that came later."
+)
 CORRECTED = N_("Readings that came late have changed what we told you.")
 
 # How a heading says what became of it: what is over must not read like what has begun.

@@ -10,11 +10,7 @@ from server.words.languages import Language, language_of, say
 from server.words.phrases import N_
 from server.words.quantities import zone_name
 from server.words.saying import Saying, saying
-
-# Two SMS hold 306 plain English letters, three hold 201 of any alphabet (3GPP TS 23.038 and 23.040:
-# 153 and 67 a part); a link of ours takes some 40.
-SHORT_LETTERS = {"en": 306}
-SHORT_LETTERS_WIDE = 201
+from server.words.sms import fits, fitted, plainly
 
 _NOTE = N_("You get this because you subscribed to warnings of %(site)s.")
 _ZONE = N_("Times are those of %(zone)s.")
@@ -65,7 +61,7 @@ def render(
         subject,
         _text(sayings, offered, foot),
         _html(spoken, subject, sayings, offered, foot),
-        _short(spoken.code, sayings, links.evidence),
+        _short(sayings, links.evidence),
     )
 
 
@@ -123,18 +119,17 @@ def _html(
     )
 
 
-def _short(language: str, sayings: Sequence[Saying], link: str) -> str:
+def _short(sayings: Sequence[Saying], link: str) -> str:
     """Say it in two or three SMS: whole sentences as long as there is room, then the address."""
-    room = SHORT_LETTERS.get(language, SHORT_LETTERS_WIDE) - (len(link) + 1 if link else 0)
-    site = sayings[0].fact.place.site
-    said = f"{site}: {sayings[0].headline}"
-    if len(said) > room:
-        said = f"{said[: max(0, room - 1)].rstrip()}…"
-    rest = [*(one.headline for one in sayings[1:]), *sayings[0].sentences, sayings[0].advice]
-    for sentence in rest:
-        if sentence and len(said) + 1 + len(sentence) <= room:
-            said = f"{said} {sentence}"
-    return f"{said} {link}".strip()
+    end = f" {link}" if link else ""
+    first = sayings[0]
+    said = plainly(f"{first.fact.place.site}: {first.headline}")
+    if not fits(said + end):
+        return fitted(said, end)
+    for sentence in (*(one.headline for one in sayings[1:]), *first.sentences, first.advice):
+        longer = f"{said} {plainly(sentence)}" if sentence else said
+        said = longer if fits(longer + end) else said
+    return said + end
 
 
 def page(

@@ -61,7 +61,7 @@ def saying(language: str, fact: AlertFact, now_ms: int) -> Saying:
     """Put a fact into words."""
     values = _values(language, fact)
     phrase = PHRASES[fact.kind]
-    is_over = fact.change in (Change.CLEARED, Change.ENDED)
+    is_over = fact.change in (Change.CLEARED, Change.ENDED) or fact.is_taken_back
     return Saying(
         fact,
         values["name"],
@@ -91,7 +91,9 @@ def _values(language: str, fact: AlertFact) -> dict[str, str]:
 def _title(language: str, fact: AlertFact, name: str) -> str:
     """Say what became of it in a word: this is what stands in a list of messages."""
     became = phrases.TITLES.get(fact.change, "")
-    if fact.occasion is Occasion.CORRECTION:
+    if fact.is_taken_back:
+        became = phrases.CORRECTED_TITLE
+    elif fact.occasion is Occasion.CORRECTION:
         became = became or phrases.CORRECTED_TITLE
     elif fact.occasion in (Occasion.REMINDER, Occasion.ESCALATION):
         became = phrases.STILL_TITLE
@@ -100,6 +102,8 @@ def _title(language: str, fact: AlertFact, name: str) -> str:
 
 def _main(fact: AlertFact) -> str:
     """Choose the sentence that says it."""
+    if fact.is_taken_back:
+        return phrases.TAKEN_BACK
     phrase = PHRASES[fact.kind]
     chosen = {
         Change.CLEARED: phrase.over,

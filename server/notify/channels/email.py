@@ -8,7 +8,7 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -16,6 +16,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from hashlib import sha256
 
+from server.notify.bounces.replies import blames_address
 from server.notify.channels.offer import Policy, require_address
 from server.notify.channels.port import Answer, Envelope, Later, Never, Sent, UnsureError
 from server.settings import SMTP_PASSWORD_VARIABLE
@@ -27,24 +28,25 @@ _TIMEOUT_S = 30.0
 # A server that hears nothing for some minutes hangs up (RFC 5321, 4.5.3.2.7): we do before.
 _IDLE_S = 30.0
 
-# Enhanced codes (RFC 3463) of faults of the address, and plain ones where there are no others.
-_BAD_ADDRESS = ("5.1.", "5.2.1")
-_BAD_ADDRESS_PLAIN = (550, 551, 553)
 _GOING_AWAY = 421
 
 
 @dataclass(frozen=True, slots=True)
 class Smtp:
-    """A mail server and who we are there; `tls` is starttls, tls or none."""
+    """A mail server and who we are there; `tls` is starttls, tls or none.
+
+    `returns` is where mail that cannot be delivered goes; "" for the sender.
+    """
 
     host: str
     port: int
     tls: str
     user: str
-    password: str
+    password: str = field(repr=False)
     sender: str
     sender_name: str
     ca_file: str = ""
+    returns: str = ""
 
 
 class _RefusedError(Exception):
@@ -77,7 +79,7 @@ class EmailChannel:
         mail = write_mail(envelope, self._smtp, self._clock())
         try:
             line = self._connected()
-            return self._hand_over(line, envelope.address, mail.as_bytes())
+            return self._hand_over(line, envelope, mail.as_bytes())
         except _RefusedError as error:
             return error.answer
         except UnsureError:
@@ -102,7 +104,7 @@ class EmailChannel:
 
     def _connect(self) -> smtplib.SMTP:
         smtp, own = self._smtp, socket.gethostname()
-        context = ssl.create_default_context(cafile=smtp.ca_file or None)
+        context = _trust(smtp.ca_file)
         line: smtplib.SMTP
         if smtp.tls == "tls":
             line = smtplib.SMTP_SSL(smtp.host, smtp.port, own, timeout=_TIMEOUT_S, context=context)
@@ -118,10 +120,11 @@ class EmailChannel:
             raise
         return line
 
-    def _hand_over(self, line: smtplib.SMTP, address: str, mail: bytes) -> Answer:
+    def _hand_over(self, line: smtplib.SMTP, envelope: Envelope, mail: bytes) -> Answer:
         line.ehlo_or_helo_if_needed()
-        self._require(line, line.mail(self._smtp.sender), self._of_sender)
-        self._require(line, line.rcpt(address), _of_address)
+        sender = return_path(self._smtp, envelope.token)
+        self._require(line, line.mail(sender, _options(line, envelope.token)), self._of_sender)
+        self._require(line, line.rcpt(envelope.address), _of_address)
         self._require(line, line.docmd("DATA"), _of_text, good=354)
         receipt = self._require(line, _data(line, mail), _of_text)
         self._used_s = self._monotonic_s()
@@ -148,9 +151,11 @@ class EmailChannel:
         raise _RefusedError(of(code, told))
 
     def _of_sender(self, code: int, told: str) -> Answer:
+        sender, returns = self._smtp.sender, self._smtp.returns
+        check = "notify.bounce_address" if returns else "notify.sender"
         return Later(
-            f"the mail server does not take mail from '{self._smtp.sender}': {code} {told}; "
-            "check notify.sender and notify.smtp_user",
+            f"the mail server does not take mail from '{returns or sender}': {code} {told}; "
+            f"check {check} and notify.smtp_user",
             is_channel=True,
         )
 
@@ -164,7 +169,7 @@ class EmailChannel:
         if isinstance(error, ssl.SSLError):
             return f"{where}: {error}; check notify.smtp_tls and notify.smtp_ca_file"
         if isinstance(error, smtplib.SMTPNotSupportedError):
-            return f"{where}: {error}; check notify.smtp_tls"
+            return f"{where}: {error}; check notify.smtp_tls and notify.smtp_user"
         return f"{where} cannot be used: {error}; check notify.smtp_host and notify.smtp_port"
 
     def _close(self) -> None:
@@ -182,7 +187,11 @@ def write_mail(envelope: Envelope, smtp: Smtp, now_ms: int) -> EmailMessage:
     mail["Subject"] = envelope.said.subject
     mail["Date"] = format_datetime(datetime.fromtimestamp(now_ms / 1000, UTC))
     # The same each time it is tried: mailboxes show one of equal numbers once.
-    mail["Message-ID"] = f"<{sha256(envelope.key.encode()).hexdigest()[:32]}@{domain}>"
+    number = envelope.token or sha256(envelope.key.encode()).hexdigest()[:32]
+    mail["Message-ID"] = f"<{number}@{domain}>"
+    if envelope.follows:  # RFC 5322, 3.6.4: what became of a warning stands below it
+        mail["In-Reply-To"] = f"<{envelope.follows[-1]}@{domain}>"
+        mail["References"] = " ".join(f"<{one}@{domain}>" for one in envelope.follows)
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5: nobody's holiday answers it
     if envelope.links.unsubscribe:
         mail["List-Unsubscribe"] = f"<{envelope.links.unsubscribe}>"
@@ -194,6 +203,25 @@ def write_mail(envelope: Envelope, smtp: Smtp, now_ms: int) -> EmailMessage:
     mail.add_alternative(envelope.said.html, subtype="html")
     mail["Content-Language"] = envelope.said.language
     return mail
+
+
+def return_path(smtp: Smtp, token: str) -> str:
+    """Say to whom a mail that cannot be delivered goes: an address of its own (RFC 5233)."""
+    local, _, domain = smtp.returns.rpartition("@")
+    return f"{local}+{token}@{domain}" if smtp.returns and token else smtp.returns or smtp.sender
+
+
+def _options(line: smtplib.SMTP, token: str) -> list[str]:
+    """Ask for reports with the head of the mail and its number alone (RFC 3461, 4.3 and 4.4)."""
+    return ["RET=HDRS", f"ENVID={token}"] if token and line.has_extn("dsn") else []
+
+
+def _trust(ca_file: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:  # an SSLError is one
+        why = f"the file of authorities '{ca_file}' cannot be used: {error.strerror or error}"
+        raise _RefusedError(Later(f"{why}; check notify.smtp_ca_file", is_channel=True)) from None
 
 
 def _is_alive(line: smtplib.SMTP) -> bool:
@@ -218,10 +246,7 @@ def _data(line: smtplib.SMTP, mail: bytes) -> tuple[int, bytes]:
 
 
 def _of_address(code: int, told: str) -> Answer:
-    enhanced = told.split(" ", 1)[0]
-    is_enhanced = enhanced.count(".") == 2 and enhanced.replace(".", "").isdecimal()
-    is_address = enhanced.startswith(_BAD_ADDRESS) if is_enhanced else code in _BAD_ADDRESS_PLAIN
-    if is_address:
+    if blames_address(code, told):
         return Never(
             f"the mail server refuses the address: {code} {told}; ask for the right one and add "
             "it anew",

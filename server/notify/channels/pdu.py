@@ -3,19 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from server.words.sms import ALPHABET, ESCAPE, EXTENSION, SEPTETS, SEPTETS_A_PART
+
 _Unit = TypeVar("_Unit", int, bytes)
 
-# TS 23.038, 6.2.1: the place of a letter is its code. 0x1B begins the letters of the extension.
-_ALPHABET = (
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-_EXTENSION = {"^": 0x14, "{": 0x28, "}": 0x29, "\\": 0x2F, "[": 0x3C, "~": 0x3D, "]": 0x3E,
-              "|": 0x40, "€": 0x65}  # fmt: skip
-_ESCAPE = 0x1B
-_CODES = {letter: code for code, letter in enumerate(_ALPHABET) if code != _ESCAPE}
+_CODES = {letter: code for code, letter in enumerate(ALPHABET) if code != ESCAPE}
 
-_SEPTETS, _SEPTETS_A_PART = 160, 153
 _BYTES, _BYTES_A_PART = 140, 134
 _MOST_PARTS = 255
 
@@ -42,17 +35,17 @@ def _septets(text: str) -> list[int] | None:
     for letter in text:
         if letter in _CODES:
             found.append(_CODES[letter])
-        elif letter in _EXTENSION:
-            found += (_ESCAPE, _EXTENSION[letter])
+        elif letter in EXTENSION:
+            found += (ESCAPE, EXTENSION[letter])
         else:
             return None
     return found
 
 
 def _in_alphabet(number: str, septets: list[int], reference: int) -> list[bytes]:
-    if len(septets) <= _SEPTETS:
+    if len(septets) <= SEPTETS:
         return [_submit(number, _DEFAULT_ALPHABET, len(septets), pack(septets))]
-    pieces = list(_pieces(septets, _SEPTETS_A_PART, lambda one: one == _ESCAPE))
+    pieces = list(_pieces(septets, SEPTETS_A_PART, lambda one: one == ESCAPE))
     parts = []
     for at, piece in enumerate(pieces):
         # The header's six bytes take seven septets, one bit of which is left over.

@@ -4,7 +4,7 @@ An answer says who must act: nobody (`Sent`), time (`Later`), or a person (`Neve
 cannot tell whether a message went out raises `Unsure`: it is then never sent again by itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,7 +15,9 @@ from server.words.facts import Links, Rendered
 class Envelope:
     """A message for one address; `key` is the same each time it is tried.
 
-    `facts` is what programs read (webhook, MQTT): plain JSON values.
+    `facts` is what programs read (webhook, MQTT): plain JSON values. By `token` a mail that comes
+    back is known; "" where nobody asks for it. `follows`: the tokens of what was sent before of the
+    same episode, oldest first.
     """
 
     key: str
@@ -24,6 +26,8 @@ class Envelope:
     links: Links
     is_urgent: bool = False
     facts: Mapping[str, object] = field(default_factory=dict)
+    token: str = ""
+    follows: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Channel(Protocol):
     """A way out. `send` may take seconds; it is called by one thread at a time."""
 
     def send(self, envelope: Envelope) -> Answer:
-        """Send; raises UnsureError."""
+        """Send; raises UnsureError, and ConfigError for what is no address: nothing went out."""
         ...
 
     def close(self) -> None:

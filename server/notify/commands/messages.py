@@ -9,8 +9,9 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, func, select, update
 
 from server.db.engine import writing
 from server.db.notify_tables import message, subscription
@@ -53,6 +54,7 @@ def add_parser(
     test.add_argument("address", metavar="ADDRESS")
     test.add_argument("--channel", choices=CHANNELS, default="email")
     test.add_argument("--language", choices=sorted(LANGUAGES), default="en")
+    what.add_parser("bounce", help="take a mail that came back, on standard input")
     what.add_parser("dead", help="list what was given up, and why")
     what.add_parser("unsure", help="list what may or may not have gone out")
     retry = what.add_parser("retry", help="send one of those again, on your own account")
@@ -81,6 +83,16 @@ def _state(tools: Tools, _arguments: argparse.Namespace) -> int:
         f"set up. In the last week {post.dead} were given up; of {post.unsure} it is not known "
         "whether they went out."
     )
+    with tools.engine.connect() as connection:
+        stopped = connection.execute(
+            select(func.count(S.address.distinct())).where(
+                S.bounced_at.is_not(None), S.ended_at.is_(None)
+            )
+        ).scalar_one()
+    if stopped:
+        tools.console.print(
+            f"{stopped} addresses take no messages: see saxaul-server subscribers for what to do."
+        )
     return OK
 
 
@@ -122,7 +134,7 @@ def _listed(tools: Tools, arguments: argparse.Namespace) -> int:
     for row in rows:
         at = datetime.fromtimestamp(row.created_at / 1000, UTC).strftime("%Y-%m-%d %H:%M")
         to = f"{row.channel}: {row.address}"
-        table.add_row(str(row.id), at, to, str(row.attempts), row.error)
+        table.add_row(str(row.id), at, escape(to), str(row.attempts), escape(row.error))
     tools.console.print(table)
     return OK
 

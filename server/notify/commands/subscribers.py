@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Connection, Engine, or_, select
 
@@ -46,7 +47,7 @@ def add_parser(
     _add_adding(what)
     listed = what.add_parser("import", help="enter a list of people who agreed to it")
     listed.add_argument("file", type=Path, metavar="FILE", help="CSV; see the manual for columns")
-    remove = what.add_parser("remove", help="delete a person; that they agreed stays on record")
+    remove = what.add_parser("remove", help="tell a person that it is over, and delete them")
     pause = what.add_parser("pause", help="tell a person nothing for a while")
     pause.add_argument(
         "--for", dest="span", default="7d", metavar="SPAN", help="6h, 7d; 0d resumes"
@@ -105,8 +106,10 @@ def _list(engine: Engine, _arguments: argparse.Namespace, console: Console) -> N
         what = f"{row.kind or 'all'}, {row.site_key or 'every site'}"
         level = Severity(row.min_level).name.lower()
         table.add_row(
-            *(str(row.subscriber_id), f"{row.channel}: {row.address}", row.name, row.language),
-            *(what, level, _manner(row), _remarks(row)),
+            str(row.subscriber_id),
+            # Brackets are words of others here, not rich's marks.
+            *(escape(f"{row.channel}: {row.address}"), escape(row.name), row.language),
+            *(what, level, _manner(row), escape(_remarks(row))),
         )
     console.print(table)
 
@@ -123,6 +126,8 @@ def _remarks(row: Any) -> str:
         said.append("not confirmed")
     if row.bounced_at is not None:
         said.append(f"takes no messages since {_when(row.bounced_at)}: {row.bounce}")
+    elif row.bounce:
+        said.append(row.bounce)
     if row.paused_until is not None and row.paused_until > wall_clock_ms():
         said.append(f"paused until {_when(row.paused_until)}")
     return "; ".join(said)
@@ -177,8 +182,9 @@ def _import(engine: Engine, arguments: argparse.Namespace, console: Console) -> 
 def _remove(engine: Engine, arguments: argparse.Namespace, console: Console) -> None:
     with writing(engine) as connection:
         grant = _find(connection, arguments.who)
-        people.forget(connection, grant.subscriber_id, wall_clock_ms(), "command")
-    console.print(f"Deleted: {arguments.who}.")
+        is_told = people.dismiss(connection, grant.subscriber_id, wall_clock_ms(), "command")
+    how = "is told so, and deleted once that letter has gone" if is_told else "deleted"
+    console.print(f"{arguments.who}: {how}.", markup=False)
 
 
 def _pause(engine: Engine, arguments: argparse.Namespace, console: Console) -> None:

@@ -85,7 +85,10 @@ def _is_due(channel: str, now_ms: int) -> Any:
 
 
 def _candidates(channel: str, now_ms: int) -> Select[Any]:
-    """Look for what is due; the locks keep others from the same message and subscription."""
+    """Look for what is due; the locks keep others from the same message and person.
+
+    The limit of a day is a person's, over all channels: their senders decide one after the other.
+    """
     columns = (
         *(_M.id, _M.key, _M.group_key, _M.attempts, _M.created_at, _M.letter, _M.notice_id),
         *(S.id.label("wish"), S.address, S.turn, S.confirmed_at, S.ended_at, S.bounced_at),
@@ -100,7 +103,7 @@ def _candidates(channel: str, now_ms: int) -> Select[Any]:
         .where(_is_due(channel, now_ms))
         .order_by(_M.next_at, _M.id)
         .limit(_CANDIDATES)
-        .with_for_update(skip_locked=True, key_share=True, of=[message, subscription])
+        .with_for_update(skip_locked=True, key_share=True, of=[message, subscription, subscriber])
     )
 
 

@@ -7,9 +7,11 @@ import msgspec
 from sqlalchemy import Connection
 
 from server.alerts.condition import Severity
+from server.notify.bounces.tokens import token_of
 from server.notify.channels.port import Envelope
 from server.notify.links import Grant, Purpose, link, links_of
 from server.notify.sending.claiming import Claim
+from server.notify.sending.episodes import earlier_messages
 from server.notify.snoozing import AGAIN
 from server.notify.telling import notices_of, read_facts
 from server.words.facts import AlertFact, Links, Occasion
@@ -30,8 +32,9 @@ def compose(connection: Connection, claim: Claim, base_url: str, now_ms: int) ->
     found = read_facts(connection, ids)
     facts = [_as_told(claim, found[one]) for one in ids if one in found]
     watches = {one.watch_id for one in facts}
+    before = () if is_digest else earlier_messages(connection, claim, watches)
     about = watches.pop() if len(watches) == 1 else 0
-    links = links_of(base_url, _grant(claim, Purpose.UNSUBSCRIBE, about), claim.secret)
+    links = _links(base_url, _grant(claim, Purpose.UNSUBSCRIBE, about), claim)
     return Envelope(
         key=claim.key,
         address=claim.address,
@@ -39,6 +42,8 @@ def compose(connection: Connection, claim: Claim, base_url: str, now_ms: int) ->
         links=links,
         is_urgent=not is_digest and any(one.level >= Severity.CRITICAL for one in facts),
         facts=_plain(facts),
+        token=token_of(claim.ids[0], claim.secret),
+        follows=[token_of(one, claim.secret) for one in before],
     )
 
 
@@ -47,11 +52,24 @@ def _letter(claim: Claim, asked: dict[str, str], base_url: str) -> Envelope:
     press = ""
     if letter in _PRESS:
         press = link(base_url, _grant(claim, _PRESS[letter]), claim.secret)
-    links = Links(evidence=press)  # what a push message opens
+    links = Links()
     if letter is Letter.WELCOME:
         links = links_of(base_url, _grant(claim, Purpose.UNSUBSCRIBE), claim.secret)
-    said = write(letter, asked.get("site", ""), claim.language, press)
-    return Envelope(key=claim.key, address=claim.address, said=said, links=links)
+    return Envelope(
+        key=claim.key,
+        address=claim.address,
+        said=write(letter, asked.get("site", ""), claim.language, press),
+        links=replace(links, evidence=press),  # what a push message opens
+        token=token_of(claim.ids[0], claim.secret),
+    )
+
+
+def _links(base_url: str, grant: Grant, claim: Claim) -> Links:
+    """Give the links of a message; what it rests on is shown in its reader's language."""
+    links = links_of(base_url, grant, claim.secret)
+    if not links.evidence:
+        return links
+    return replace(links, evidence=f"{links.evidence}?language={claim.language}")
 
 
 def _as_told(claim: Claim, fact: AlertFact) -> AlertFact:

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, update
 
 from server.db.notify_tables import message, subscription
-from server.notify.channels.port import Answer, Later, Never, Sent
+from server.notify.channels.port import Answer, Later, Sent
 from server.notify.sending.claiming import Claim
 
 # Tried after half a minute, a minute, two …, then every hour.
@@ -28,7 +28,8 @@ def mark(connection: Connection, claim: Claim, answer: Answer, now_ms: int) -> N
     else:
         _set(connection, claim, state="dead", error=answer.reason)
         if answer.is_address:
-            _bounce(connection, claim, answer, now_ms)
+            whose = (claim.subscriber_id, claim.channel, claim.address)
+            stop_address(connection, *whose, answer.reason, now_ms)
 
 
 def mark_unsure(connection: Connection, claim: Claim, why: str) -> None:
@@ -50,6 +51,21 @@ def wait_s(attempts: int) -> float:
     return float(min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(attempts, 16)))
 
 
+def stop_address(
+    connection: Connection, subscriber_id: int, channel: str, address: str, why: str, now_ms: int
+) -> None:
+    """Send nothing more to an address until somebody mends it."""
+    connection.execute(
+        update(subscription)
+        .where(
+            subscription.c.subscriber_id == subscriber_id,
+            subscription.c.channel == channel,
+            subscription.c.address == address,
+        )
+        .values(bounced_at=now_ms, bounce=why)
+    )
+
+
 def _try_again(connection: Connection, claim: Claim, answer: Later, now_ms: int) -> None:
     if now_ms >= claim.created_ms + LIFE_MS:
         _set(connection, claim, state="dead", error=f"{TOO_OLD}: {answer.reason}")
@@ -66,19 +82,6 @@ def _try_again(connection: Connection, claim: Claim, answer: Later, now_ms: int)
         error=answer.reason,
         claimed_at=None,
         carried_by=None,
-    )
-
-
-def _bounce(connection: Connection, claim: Claim, answer: Never, now_ms: int) -> None:
-    """Send nothing more to an address until somebody mends it."""
-    connection.execute(
-        update(subscription)
-        .where(
-            subscription.c.subscriber_id == claim.subscriber_id,
-            subscription.c.channel == claim.channel,
-            subscription.c.address == claim.address,
-        )
-        .values(bounced_at=now_ms, bounce=answer.reason)
     )
 
 

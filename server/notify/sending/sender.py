@@ -20,6 +20,7 @@ from server.notify.sending.claiming import Claim, claim, is_due
 from server.notify.sending.composing import compose
 from server.notify.sending.marking import mark, mark_unsure
 from server.notify.sending.rate import Rate
+from wire.errors import ConfigError
 
 SENDING_FAILED = "sending_failed"
 MESSAGE_UNSURE = "message_unsure"
@@ -156,6 +157,8 @@ class Sender:
             return _Done(claimed, Never(f"could not be written: {type(error).__name__}: {error}"))
         try:
             return _Done(claimed, self._means.channel.send(envelope))
+        except ConfigError as error:
+            return _Done(claimed, Never(str(error), is_address=True))
         except UnsureError as error:
             log.warning(MESSAGE_UNSURE, message=claimed.ids[0], reason=str(error))
             return _Done(claimed, None, str(error))

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 from server.words.facts import AlertFact
 from server.words.feeds.cap import MEDIA_TYPE as CAP_MEDIA_TYPE
+from server.words.feeds.elements import document, put
 from server.words.languages import language_of, say
 from server.words.phrases import N_
 from server.words.saying import saying
@@ -45,37 +46,31 @@ def atom(feed: Feed, entries: Sequence[Entry], language: str) -> bytes:
     """Write a feed, newest first as given; the ids stay the same in every language."""
     spoken = language_of(language)
     root = ET.Element("feed", {"xmlns": NAMESPACE, "xml:lang": spoken.tag})
-    _put(root, "id", feed.id)
-    _put(root, "title", say(spoken.code, _TITLE, site=feed.site))
+    put(root, "id", feed.id)
+    put(root, "title", say(spoken.code, _TITLE, site=feed.site))
     newest = max((one.recorded_ms for one in entries), default=feed.updated_ms)
-    _put(root, "updated", _instant(newest))
+    put(root, "updated", _instant(newest))
     ET.SubElement(root, "link", {"rel": "self", "type": MEDIA_TYPE, "href": feed.address})
     author = ET.SubElement(root, "author")
-    _put(author, "name", feed.author)
+    put(author, "name", feed.author)
     for one in entries:
         _entry(root, feed, one, spoken.code)
-    ET.indent(root)
-    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return written
+    return document(root)
 
 
 def _entry(root: ET.Element, feed: Feed, one: Entry, language: str) -> None:
     said = saying(language, one.fact, one.recorded_ms)
     entry = ET.SubElement(root, "entry")
-    _put(entry, "id", f"{feed.id}#{one.fact.key}")
-    _put(entry, "title", f"{said.title}: {said.spot}")
-    _put(entry, "updated", _instant(one.recorded_ms))
-    _put(entry, "published", _instant(one.recorded_ms))
+    put(entry, "id", f"{feed.id}#{one.fact.key}")
+    put(entry, "title", f"{said.title}: {said.spot}")
+    put(entry, "updated", _instant(one.recorded_ms))
+    put(entry, "published", _instant(one.recorded_ms))
     for kind, address in (("text/html", one.page), (CAP_MEDIA_TYPE, one.cap)):
         ET.SubElement(entry, "link", {"rel": "alternate", "type": kind, "href": address})
     told = [said.headline, *said.sentences, *said.details, said.advice]
-    _put(entry, "summary", " ".join(one for one in told if one))
+    put(entry, "summary", " ".join(one for one in told if one))
 
 
 def _instant(time_ms: int) -> str:
     at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time_ms)
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _put(parent: ET.Element, name: str, value: str) -> None:
-    ET.SubElement(parent, name).text = value

@@ -14,12 +14,15 @@ from server.alerts.kinds import CAP_SEVERITY, KINDS
 from server.alerts.machine import Change
 from server.words.facts import AlertFact, Occasion
 from server.words.feeds.area import Position, circle, polygon
+from server.words.feeds.elements import document, put
 from server.words.languages import language_of
+from server.words.legible import cut
 from server.words.saying import saying
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 MEDIA_TYPE = "application/cap+xml"
 
+_MOST_HEADLINE = 160  # 3.2.2: more is not shown on small displays
 # Not allowed in sender and identifier (3.2.1), beside what would break `references`.
 _FORBIDDEN = str.maketrans(dict.fromkeys(" ,<&\t\r\n", "-"))
 
@@ -45,7 +48,7 @@ class Issuer:
     """Who sends: `sender` is a name that is unique in the world, such as alerts@example.org.
 
     Warnings of a restoration site go to those who work there, named by `addresses`: none but a
-    national service should issue for the public.
+    national service should issue for the public. `web` is the page of the warning.
     """
 
     sender: str
@@ -76,32 +79,33 @@ def cap(
     earlier: Sequence[Reference] = (),
     positions: Sequence[Position] = (),
 ) -> bytes:
-    """Write a message, an info for each language. `positions` are of the stations it is of."""
+    """Write a message, an info for each language. `positions` are of the stations it is of.
+
+    A message has one identifier, so it should be written in all languages: who reads it chooses.
+    """
     alert = ET.Element("alert", xmlns=NAMESPACE)
     sender = issuer.sender.translate(_FORBIDDEN)
     kind = message_type(fact, is_first=not earlier)
-    _put(alert, "identifier", identifier(issuer, fact.key))
-    _put(alert, "sender", sender)
-    _put(alert, "sent", instant(sent_ms))
-    _put(alert, "status", issuer.status.value)
-    _put(alert, "msgType", kind.value)
-    _put(alert, "scope", "Private")
-    _put(alert, "addresses", issuer.addresses)
+    put(alert, "identifier", identifier(issuer, fact.key))
+    put(alert, "sender", sender)
+    put(alert, "sent", instant(sent_ms))
+    put(alert, "status", issuer.status.value)
+    put(alert, "msgType", kind.value)
+    put(alert, "scope", "Private")
+    put(alert, "addresses", issuer.addresses)
     if earlier and kind is not MessageType.ALERT:
         told = (f"{sender},{one.identifier},{instant(one.sent_ms)}" for one in earlier)
-        _put(alert, "references", " ".join(told))
+        put(alert, "references", " ".join(told))
     for language in languages:
         _info(alert, fact, sent_ms, issuer, language, positions)
-    ET.indent(alert)
-    written: bytes = ET.tostring(alert, encoding="utf-8", xml_declaration=True)
-    return written
+    return document(alert)
 
 
 def message_type(fact: AlertFact, *, is_first: bool) -> MessageType:
     """Say what a change is to what was sent before; without that it is an alert (3.2.1)."""
     if is_first:
         return MessageType.ALERT
-    if fact.change is Change.ENDED:
+    if fact.change is Change.ENDED or fact.is_taken_back:
         return MessageType.CANCEL
     if fact.occasion is Occasion.CORRECTION and fact.level is Severity.NORMAL:
         return MessageType.CANCEL
@@ -125,29 +129,62 @@ def _info(
     spoken = language_of(language)
     said = saying(spoken.code, fact, sent_ms)
     kind = KINDS[fact.kind]
-    is_over = fact.level is Severity.NORMAL
+    terms = terms_of(fact)
     info = ET.SubElement(alert, "info")
-    _put(info, "language", spoken.tag)
-    _put(info, "category", kind.cap.category)
-    _put(info, "event", said.name)
-    _put(info, "responseType", "AllClear" if is_over else kind.cap.response)
-    _put(info, "urgency", "Past" if is_over else kind.cap.urgency)
-    _put(info, "severity", CAP_SEVERITY[fact.level])
-    _put(info, "certainty", kind.cap.certainty)
-    _put(info, "onset", instant(fact.since_ms))
-    _put(info, "expires", instant(sent_ms + kind.realarm_ms))
-    _put(info, "senderName", issuer.name)
-    _put(info, "headline", f"{said.title}: {said.spot}, {fact.place.site}"[:160])
-    _put(info, "description", " ".join([said.headline, *said.sentences, *said.details]))
+    put(info, "language", spoken.tag)
+    put(info, "category", kind.cap.category)
+    put(info, "event", said.name)
+    put(info, "responseType", terms.response)
+    put(info, "urgency", terms.urgency)
+    put(info, "severity", terms.severity)
+    put(info, "certainty", terms.certainty)
+    put(info, "onset", instant(fact.since_ms))
+    # What is told late is no news: it ends when it would have, had it been told in time.
+    put(info, "expires", instant(kind.realarm_ms + (sent_ms if is_end(fact) else fact.at_ms)))
+    put(info, "senderName", issuer.name)
+    put(info, "headline", cut(f"{said.title}: {said.spot}, {fact.place.site}", _MOST_HEADLINE))
+    put(info, "description", " ".join([said.headline, *said.sentences, *said.details]))
     if said.advice:
-        _put(info, "instruction", said.advice)
+        put(info, "instruction", said.advice)
     if issuer.web:
-        _put(info, "web", issuer.web)
+        put(info, "web", issuer.web)
     for name, value in _parameters(fact):
         parameter = ET.SubElement(info, "parameter")
-        _put(parameter, "valueName", name)
-        _put(parameter, "value", value)
+        put(parameter, "valueName", name)
+        put(parameter, "value", value)
     _area(info, fact, positions)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How CAP classes a change (3.2.2)."""
+
+    response: str
+    urgency: str
+    severity: str
+    certainty: str
+
+
+_NOBODY_KNOWS = "Unknown"
+
+
+def terms_of(fact: AlertFact) -> Terms:
+    """Class a change: all clear is said of what was measured to be over, and of nothing else."""
+    of, severity = KINDS[fact.kind].cap, CAP_SEVERITY[fact.level]
+    if is_end(fact) and fact.change is not Change.CLEARED:
+        return Terms("None", _NOBODY_KNOWS, _NOBODY_KNOWS, _NOBODY_KNOWS)
+    if fact.change is Change.LOST:
+        known = severity if fact.level > Severity.NORMAL else _NOBODY_KNOWS
+        return Terms("Monitor", _NOBODY_KNOWS, known, _NOBODY_KNOWS)
+    if fact.level is Severity.NORMAL:
+        response = "AllClear" if fact.change is Change.CLEARED else "None"
+        return Terms(response, "Past", severity, of.certainty)
+    return Terms(of.response, of.urgency, severity, of.certainty)
+
+
+def is_end(fact: AlertFact) -> bool:
+    """Tell whether nothing is warned of any more: it is over, not watched, or was never so."""
+    return fact.change in (Change.CLEARED, Change.ENDED) or fact.is_taken_back
 
 
 def _parameters(fact: AlertFact) -> Iterable[tuple[str, str]]:
@@ -168,14 +205,10 @@ def _area(info: ET.Element, fact: AlertFact, positions: Sequence[Position]) -> N
         own = [(fact.place.lat, fact.place.lon)]
     area = ET.SubElement(info, "area")
     where = fact.place.thing or fact.place.gateway
-    _put(area, "areaDesc", f"{fact.place.site}, {where}")
+    put(area, "areaDesc", f"{fact.place.site}, {where}")
     drawn = polygon(own)
     around = circle(own)
     if drawn:
-        _put(area, "polygon", drawn)
+        put(area, "polygon", drawn)
     elif around:
-        _put(area, "circle", around)
-
-
-def _put(parent: ET.Element, name: str, value: str) -> None:
-    ET.SubElement(parent, name).text = value
+        put(area, "circle", around)

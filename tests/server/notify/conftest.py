@@ -26,3 +26,9 @@ def village(engine, mails) -> Village:
 def village_on_sqlite(sqlite_engine, mails) -> Village:
     """The same, for what does not depend on the engine."""
     return Village(sqlite_engine, mails)
+
+
+@pytest.fixture
+def village_on_timescale(timescale_engine, mails) -> Village:
+    """The same, for what only several programs at a time can do."""
+    return Village(timescale_engine, mails)

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.policy import default
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 
 from deploy.ports import free_port, wait_until
 
@@ -21,11 +21,17 @@ class MailServer:
     mails: list[EmailMessage] = field(default_factory=list)
     hangs_up: bool = False  # when it has got the text
     tls: ssl.SSLContext | None = None
+    is_wrapped: bool = False  # in TLS from the beginning; else STARTTLS is required
+    offers_login: bool = False
+    logins: list[tuple[bytes, bytes]] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
     port: int = field(default_factory=free_port)
     controller: Controller | None = None
 
     def start(self) -> "MailServer":
-        self.controller = _Controller(self, hostname="127.0.0.1", port=self.port)
+        wrap = self.tls if self.is_wrapped else None
+        where = {"hostname": "127.0.0.1", "port": self.port, "ssl_context": wrap}
+        self.controller = _Controller(self, **where)
         self.controller.start()
         return self
 
@@ -50,6 +56,7 @@ class MailServer:
             return "451 never heard"
         if self.answers:
             return self.answers.pop(0)
+        self.senders.append(envelope.mail_from)
         self.mails.append(email.message_from_bytes(envelope.content, policy=default))
         return f"250 2.0.0 queued as {len(self.mails)}"
 
@@ -57,10 +64,22 @@ class MailServer:
 class _Controller(Controller):
     def __init__(self, server: MailServer, **options) -> None:
         super().__init__(server, **options)
-        self._tls = server.tls
+        self._server = server
 
     def factory(self) -> SMTP:
-        return SMTP(self.handler, tls_context=self._tls, require_starttls=self._tls is not None)
+        starts = self._server.tls if not self._server.is_wrapped else None
+        return SMTP(
+            self.handler,
+            tls_context=starts,
+            require_starttls=starts is not None,
+            auth_exclude_mechanism=None if self._server.offers_login else ("LOGIN", "PLAIN"),
+            auth_require_tls=False,
+            authenticator=self._let_in,
+        )
+
+    def _let_in(self, _server, _session, _envelope, _mechanism, given) -> AuthResult:
+        self._server.logins.append((given.login, given.password))
+        return AuthResult(success=given.password == b"right", handled=False)
 
 
 def text_of(mail: EmailMessage) -> str:

@@ -1,13 +1,20 @@
 """What operators type: people, test mails, what could not be sent, previews."""
 
+import re
+from io import BytesIO
+from types import SimpleNamespace
+
 import pytest
 from sqlalchemy import update
 
 from server import cli
 from server.db.engine import writing
 from server.db.notify_tables import message
+from server.ingest.service import wall_clock_ms
+from server.notify.bounces.reports import MOST_BYTES
 from server.notify.sending.claiming import claim
 from server.notify.sending.marking import mark_unsure
+from tests.server.notify.bounces.report_text import report
 from tests.server.notify.village import DRY
 
 
@@ -35,8 +42,52 @@ def test_people_are_listed_added_paused_and_removed(typed):
     assert "aygul@example.org" in typed("subscribers", "list")[1]
     assert typed("subscribers", "pause", "aygul@example.org", "--for", "2d")[0] == 0
     assert "paused until" in typed("subscribers", "list")[1]
-    assert typed("subscribers", "remove", "1")[0] == 0
+    assert "is told so, and deleted once" in typed("subscribers", "remove", "1")[1]
+    assert "ended" in typed("subscribers", "list")[1]
+    assert typed("subscribers", "remove", "1")[1] == "1: deleted."  # whoever is in a hurry
     assert "Nobody yet" in typed("subscribers", "list")[1]
+
+
+def test_a_mail_that_came_back_is_taken_and_shown_whatever_it_says(
+    typed, village_on_sqlite, monkeypatch
+):
+    village = village_on_sqlite
+    village.add("aygul@example.org", {"name": "[/b] Aygul"})
+    village.measure(DRY)
+    village.tell()
+    token = village.mails.mails[0]["Message-ID"][1:].partition("@")[0]
+
+    def came(mail):
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=BytesIO(mail)))
+        return typed("notify", "bounce")
+
+    with writing(village.engine) as connection:  # the village's clock is not that of the command
+        connection.execute(update(message).values(claimed_at=wall_clock_ms()))
+    assert came(b"Subject: hello\n\n")[:2] == (
+        0,
+        "Left alone: it is no delivery report and no complaint.",
+    )
+    late = report(token).replace(b"This is a MIME", b"x" * 70 + b"\n" * MOST_BYTES)
+    assert "no delivery report" in came(late)[1]  # of what is too long the beginning is read
+    code, said, _ = came(report(token, status="5.1.1 [/i]"))
+    assert (code, "gets no more messages" in said) == (0, True)
+    assert "1 addresses take no messages" in typed("notify")[1]
+    for words in (("subscribers", "list"), ("notify", "dead")):
+        assert "no such user [x]; ask for the right one" in re.sub(r"\s+", " ", typed(*words)[1])
+
+
+def test_a_mail_that_came_back_is_not_lost_while_we_cannot_take_it(
+    village_on_sqlite, monkeypatch, tmp_path, capsys
+):
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[notify]\nsmtp_hots = 1\n")
+    for where in (("--config", str(broken)), ("--database-url", f"sqlite:///{tmp_path}/no/x.db")):
+        mail = BytesIO(report(f"1-{'0' * 20}"))
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=mail))
+        assert cli.main(["notify", "bounce", *where]) == 75  # EX_TEMPFAIL
+        said = capsys.readouterr().err
+        assert said.startswith("saxaul-server: ")
+        assert said.endswith("give this mail again later\n")
 
 
 def test_what_cannot_be_is_refused_in_one_line(typed, tmp_path):

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from server.db.engine import writing
 from server.db.notify_tables import consent_event, message, subscriber, subscription
@@ -248,3 +248,66 @@ def test_a_list_is_entered_by_whoever_has_the_consent(village_on_sqlite):
 def test_a_list_that_cannot_be_read_says_where(text, told):
     with pytest.raises(ConfigError, match=re.escape(told)):
         read_list(text, "people.csv")
+
+
+def test_who_is_removed_is_told_so_and_then_forgotten(village_on_sqlite):
+    village = village_on_sqlite
+    village.add("aygul@example.org")
+    village.measure(DRY)
+    village.expand()
+    with writing(village.engine) as connection:
+        assert people.dismiss(connection, 1, village.now_ms, "command")
+        assert people.forget_those_who_left(connection, village.now_ms) == 0
+    village.tell()
+    (goodbye,) = village.mails.mails
+    assert goodbye["Subject"] == "No more warnings of kubuqi-north"
+    assert sorted(village.states()) == ["sent", "withdrawn"]
+
+    with writing(village.engine) as connection:
+        assert people.forget_those_who_left(connection, village.now_ms) == 1
+        assert connection.execute(select(subscription.c.address)).scalar_one() == ""
+    assert events(village) == ["ended", "deleted"]
+
+
+def test_who_cannot_be_told_for_a_day_is_forgotten_all_the_same(village_on_sqlite):
+    village = village_on_sqlite
+    village.add("aygul@example.org")
+    village.add("gone@example.org", bounced_at=0)
+    with writing(village.engine) as connection:
+        assert people.dismiss(connection, 1, village.now_ms, "command")
+        assert not people.dismiss(connection, 2, village.now_ms, "command")
+        assert people.forget_those_who_left(connection, village.now_ms + DAY_MS - 1) == 0
+        assert people.forget_those_who_left(connection, village.now_ms + DAY_MS) == 1
+    village.tell(after_ms=DAY_MS)
+    assert village.mails.mails == []
+
+
+def test_who_was_removed_and_comes_back_is_not_forgotten(village_on_sqlite):
+    village = village_on_sqlite
+    village.add("aygul@example.org")
+    with writing(village.engine) as connection:
+        people.dismiss(connection, 1, village.now_ms, "command")
+    ask(village)
+    village.tell()
+    with writing(village.engine) as connection:
+        assert people.forget_those_who_left(connection, village.now_ms) == 0
+    assert told(village) == ["aygul@example.org"] * 2  # goodbye, and the question
+
+
+def test_what_was_stopped_because_mail_came_back_holds_again_once_it_is_confirmed(
+    village_on_sqlite,
+):
+    village = village_on_sqlite
+    village.add("aygul@example.org", bounced_at=0, bounce="no such user")
+    village.add("aygul@example.org", bounced_at=0, kind="frost")
+    with writing(village.engine) as connection:
+        connection.execute(update(subscription).values(subscriber_id=1))
+    ask(village)
+    village.tell()
+    grant = grant_in(village, village.mails.mails[0], Purpose.CONFIRM)
+    with writing(village.engine) as connection:
+        people.confirm(connection, grant, village.now_ms)
+    with village.engine.connect() as connection:
+        of = subscription.c
+        query = select(of.kind, of.bounced_at).where(of.ended_at.is_(None)).order_by(of.id)
+        assert connection.execute(query).all() == [("frost", None), (None, None)]

@@ -33,6 +33,22 @@ def test_dry_soil_is_told_once_and_its_end_once(village):
     assert village.states() == ["sent", "sent"]
 
 
+def test_what_became_of_a_warning_stands_below_it_and_the_next_one_begins_anew(village):
+    """RFC 5322, 3.6.4: mailboxes put together what refers to each other."""
+    village.add("aygul@example.org")
+    for value in (DRY, PARCHED, WET, DRY):
+        village.measure(value)
+        village.tell()
+
+    dry, worse, over, again = village.mails.mails
+    assert (dry["In-Reply-To"], dry["References"]) == (None, None)
+    assert worse["In-Reply-To"] == dry["Message-ID"]
+    assert over["In-Reply-To"] == worse["Message-ID"]
+    assert over["References"] == f"{dry['Message-ID']} {worse['Message-ID']}"
+    assert again["References"] is None
+    assert "/alerts/1?language=en" in text_of(over)
+
+
 def test_everybody_is_told_in_their_language(village):
     for code in ("en", "zh", "mn", "ru", "fr", "ar"):
         village.add(f"{code}@example.org", {"language": code})

@@ -69,13 +69,17 @@ class Village:
     def tell(self, after_ms: int = 0, **changes) -> Sender:
         """Expand what is new and send what is due."""
         self.now_ms += after_ms
-        while expand(self.engine, self.now_ms):
-            pass
+        self.expand()
         channel = EmailChannel(smtp(self.mails.port, **changes), self.clock, time.monotonic)
         sender = self.sender(channel)
         sender.step()
         channel.close()
         return sender
+
+    def expand(self) -> None:
+        """Make messages of what is new."""
+        while expand(self.engine, self.now_ms):
+            pass
 
     def sender(self, channel: Channel) -> Sender:
         means = Means("email", channel, Rate(60_000), BASE_URL, "test:1")

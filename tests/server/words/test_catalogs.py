@@ -10,18 +10,25 @@ from babel.messages.pofile import read_po
 import server.web.alerts
 import server.words
 from server.words.languages import DEFAULT, LANGUAGES, language_of, say
+from wire.properties import PROPERTIES
 
 FOLDER = Path(server.words.__file__).parent
 OTHERS = [code for code in LANGUAGES if code != DEFAULT]
+PAGES = Path(server.web.alerts.__file__).parents[1] / "templates" / "alerts"
+# What subscribers open: these speak their language, all the others English.
+TRANSLATED = ("warning", "overview", "alert", "subscriber", "subscribe", "button", "done",
+              "manage", "on_this_phone")  # fmt: skip
+_NO_TEXT = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]*>", re.DOTALL)
 _BLANK = re.compile(r"%\([a-z]+\)s|%%")
 
 
 def _said() -> set[str]:
-    """What messages and the pages for subscribers say."""
+    """What messages and their pages say, and what is measured: rules may be about any of it."""
     folders = (FOLDER, Path(server.web.alerts.__file__).parent)
     keywords, python = {"N_": None}, [("**.py", "python")]
     found = [one for each in folders for one in extract_from_dir(each, python, keywords=keywords)]
-    return {message for _, _, message, _, _ in found}
+    labels = {one.label for one in PROPERTIES.values()}
+    return {message for _, _, message, _, _ in found} | labels
 
 
 def _catalog(code):
@@ -46,6 +53,13 @@ def test_every_sentence_has_words_and_the_same_blanks(code):
             assert ("%(value)s" in one.id) == ("%(value)s" in one.string), one.id
 
 
+@pytest.mark.parametrize("page", TRANSLATED)
+def test_a_page_that_subscribers_open_holds_no_words_of_its_own(page):
+    left = _NO_TEXT.sub(" ", (PAGES / f"{page}.html").read_text())
+    words = set(re.findall(r"[A-Za-z]{2,}", left))
+    assert words <= {"Saxaul", "dir", "rtl"}
+
+
 @pytest.mark.parametrize(
     ("wished", "code"),
     [("zh-TW", "zh"), ("fr_CA", "fr"), ("AR", "ar"), ("de", "en"), ("", "en"), ("en", "en")],
@@ -58,3 +72,7 @@ def test_what_a_catalog_does_not_know_stays_english():
     assert (
         say("ru", "No such sentence at %(place)s", place="Dune 1") == "No such sentence at Dune 1"
     )
+
+
+def test_a_label_that_somebody_gave_may_hold_a_percent_sign():
+    assert say("zh", "Cover in % of ground") == "Cover in % of ground"

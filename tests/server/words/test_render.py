@@ -9,11 +9,12 @@ from server.alerts.condition import Severity
 from server.alerts.kinds import KINDS
 from server.alerts.machine import Change
 from server.words.facts import Links, Occasion
-from server.words.languages import LANGUAGES
+from server.words.languages import LANGUAGES, say
 from server.words.letters import Letter, write
 from server.words.phrases import PHRASES
 from server.words.preview import preview
-from server.words.render import SHORT_LETTERS, SHORT_LETTERS_WIDE, render
+from server.words.render import render
+from server.words.sms import fits, plainly
 
 NOW = 1_795_200_000_000  # 2026-11-20 18:40 UTC, Saturday 02:40 in Shanghai
 LINKS = Links(
@@ -50,6 +51,17 @@ def test_an_sms_ends_with_its_link_and_says_it_first():
     assert said.short.endswith(" https://saxaul.example/w/7")
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", ["dry_soil", "getting_dry", "frost", "sandstorm", "no_data"])
+def test_an_sms_says_what_to_do_next(kind, language):
+    """With an address as long as real ones are."""
+    evidence = "https://saxaul.programme.example.org/alerts/12345"
+    fact = preview(kind, Change.RAISED, Occasion.NEW, NOW)
+    short = _said(fact, language, Links(evidence=evidence)).short
+    advice = say(language, PHRASES[kind].advice)
+    assert advice in short or plainly(advice) in short
+
+
 def test_chinese():
     said = _said(preview("dry_soil", Change.RAISED, Occasion.NEW, NOW), "zh")
     assert "土壤自11/20周五 19:40起干旱" in said.text
@@ -59,6 +71,8 @@ def test_chinese():
 def test_arabic_runs_from_right_to_left():
     said = _said(preview("dry_soil", Change.RAISED, Occasion.NEW, NOW), "ar")
     assert '<html lang="ar" dir="rtl">' in said.html
+    # Mail programs in the web show what stands in the body only.
+    assert said.html.partition("<h1")[0].endswith('<div lang="ar" dir="rtl">\n')
     assert "التربة جافة" in said.text
 
 
@@ -73,7 +87,8 @@ def test_every_kind_in_every_language(kind, language):
             for text in (said.subject, said.text, said.short):
                 assert "%(" not in text
                 assert "None" not in text
-            assert len(said.short) <= SHORT_LETTERS.get(language, SHORT_LETTERS_WIDE)
+            assert fits(said.short)
+            assert said.short.endswith(LINKS.evidence)
             assert "\n" not in said.subject
             assert fact.place.site in said.subject
 
@@ -177,3 +192,5 @@ def test_a_letter_asks_to_confirm(language):
     assert links.found == ["https://saxaul.example/c/x"]
     assert "https://saxaul.example/c/x" in said.text
     assert "Kubuqi north" in said.subject
+    assert said.short.endswith(" https://saxaul.example/c/x")
+    assert fits(said.short)
