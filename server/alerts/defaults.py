@@ -1,9 +1,11 @@
 """The rules of a new site: what warns there before anybody has written one. Soil in, rules out.
 
-Few messages a week is the aim. What would speak of weather that nobody there can act on, or of a
-battery whose voltage we do not know, is there to be switched on.
+Few messages a week is the aim. What would speak of weather that nobody there can act on, of sand
+that blows every third day among dunes, or of a battery whose voltage we do not know, is there to be
+switched on. Decision 0042 has what each would say in a year.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from server.alerts.kinds import KINDS
@@ -23,16 +25,17 @@ _LEAST_DEADBAND, _MOST_DEADBAND = 0.05, 0.25
 _TROPICS_DEG = 30.0
 _NORTHERN_MONTHS = [4, 5, 6, 7, 8, 9, 10]
 _SOUTHERN_MONTHS = [1, 2, 3, 4, 10, 11, 12]
+# Snow that melts is a surface that sinks.
+_NORTHERN_BARE = [3, 4, 5, 6, 7, 8, 9, 10, 11]
+_SOUTHERN_BARE = [1, 2, 3, 4, 5, 9, 10, 11, 12]
 
 _OF_SITES = (
     "strong_wind",
-    "blowing_sand",
     "sandstorm",
-    "surface_deflation",
     "sensor_fault",
     "no_data",
 )
-_TO_SWITCH_ON = ("rain", "frost", "heat", "gateway_battery")
+_TO_SWITCH_ON = ("rain", "heat", "blowing_sand", "gateway_battery")
 _OF_GATEWAYS = ("gateway_offline", "gateway_clock", "gateway_certificate")
 
 
@@ -44,7 +47,10 @@ def site_rules(site: str, ground: Ground, latitude_deg: float | None = None) -> 
         _getting_dry(site, ground, months),
         _water_arrived(site, months),
         *(_plain(site, kind, enabled=True) for kind in _OF_SITES),
+        _plain(site, "surface_deflation", enabled=True, months=bare_months(latitude_deg)),
         *(_plain(site, kind, enabled=False) for kind in _TO_SWITCH_ON),
+        # In winter it freezes every night, and nothing grows that frost could hurt.
+        _plain(site, "frost", enabled=False, months=months),
     ]
 
 
@@ -60,6 +66,13 @@ def thawed_months(latitude_deg: float | None) -> list[int]:
     if latitude_deg is None or abs(latitude_deg) < _TROPICS_DEG:
         return []
     return _NORTHERN_MONTHS if latitude_deg > 0 else _SOUTHERN_MONTHS
+
+
+def bare_months(latitude_deg: float | None) -> list[int]:
+    """Give the months in which hardly any snow lies; none named: all."""
+    if latitude_deg is None or abs(latitude_deg) < _TROPICS_DEG:
+        return []
+    return _NORTHERN_BARE if latitude_deg > 0 else _SOUTHERN_BARE
 
 
 def dry_line(ground: Ground) -> Decimal:
@@ -108,13 +121,14 @@ def _water_arrived(site: str, months: list[int]) -> Rule:
     )
 
 
-def _plain(site: str, kind: str, *, enabled: bool) -> Rule:
+def _plain(site: str, kind: str, *, enabled: bool, months: Sequence[int] = ()) -> Rule:
     return Rule(
         key=_key(site, kind),
         kind=kind,
         name=KINDS[kind].label,
         enabled=enabled,
         scope=Scope(site=site),
+        months=list(months),
     )
 
 

@@ -4,10 +4,12 @@ A value is stamped at the end of the last hour that it is made of. It is good wh
 it is made of was there: too little is no evidence.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from server.alerts.condition import HOUR_MS, Side
@@ -26,6 +28,18 @@ _DAY_MS = 24 * HOUR_MS
 # A day that rises by less of what the window spans is noise, not water.
 _RISE_SHARE = 0.03
 _NO_CLOCK = int(Test.CLOCK_UNKNOWN | Test.FUTURE_TIME)
+# Windows are laid out beside each other, so many values a time: 8 MB.
+_MOST_CELLS = 1 << 20
+
+
+class _Combine(Protocol):
+    """Makes of each row one value of those in it that are no NaN, of which there are some."""
+
+    def __call__(self, rows: Floats, /, *, axis: int) -> Any:
+        """Combine the values of each row."""
+        ...
+
+
 _FAULTY = (Flag.SUSPECT, Flag.FAIL, Flag.MISSING)
 
 
@@ -129,8 +143,8 @@ def fault_share(hours: Hours, window_ms: int) -> Samples:
 
     Hours without any are silence, not a fault.
     """
-    faulty = _rolled(hours, hours.n_faulty.astype(np.float64), window_ms, np.sum)
-    told = _rolled(hours, hours.n_told.astype(np.float64), window_ms, np.sum)
+    faulty = _rolled(hours, hours.n_faulty.astype(np.float64), window_ms, np.nansum)
+    told = _rolled(hours, hours.n_told.astype(np.float64), window_ms, np.nansum)
     share = _ratio(faulty.value, told.value)
     return Samples.of(hours.end_ms, share, np.isfinite(share) & (hours.n_told > 0))
 
@@ -212,21 +226,35 @@ def _days_left(time_ms: Int64s, value: Floats, threshold: float) -> float:
     return min(max(found.days_until(threshold, float(value[-1])) - 0.5, 0.0), MOST_DAYS)
 
 
-def _rolled(
-    hours: Hours, value: Floats, window_ms: int, combine: Callable[[Floats], float]
-) -> Samples:
+def _rolled(hours: Hours, value: Floats, window_ms: int, combine: _Combine) -> Samples:
     """Combine what is there of a window that ends with each hour; good where enough is."""
-    firsts = np.searchsorted(hours.start_ms, hours.start_ms - window_ms, side="right")
     expected = max(1.0, window_ms / hours.step_ms)
     there = np.isfinite(value)
-    rolled = np.full(len(value), np.nan)
-    good: Bools = np.zeros(len(value), dtype=np.bool_)
-    for at, first in enumerate(firsts.tolist()):
-        within = value[first : at + 1][there[first : at + 1]]
-        if len(within):
-            rolled[at] = combine(within)
-            good[at] = there[at] and len(within) >= LEAST_SHARE * expected
+    counts, rolled = np.zeros(len(value)), np.full(len(value), np.nan)
+    for part, within in _windows(hours, value, window_ms):
+        counts[part] = np.isfinite(within).sum(axis=1)
+        some = np.flatnonzero(counts[part])
+        rolled[part.start + some] = combine(within[some], axis=1)
+    good: Bools = there & (counts >= LEAST_SHARE * expected)
     return Samples.of(hours.end_ms, rolled, good)
+
+
+def _windows(hours: Hours, value: Floats, window_ms: int) -> Iterator[tuple[slice, Floats]]:
+    """Give windows that end with each hour, a row each, NaN where there is no hour; some a time.
+
+    All rows are laid out alike: what is made of one is the same wherever reading began.
+    """
+    if not len(value):
+        return
+    width = max(1, -(-window_ms // HOUR_MS))
+    at = (hours.start_ms - hours.start_ms[0]) // HOUR_MS
+    grid = np.full(int(at[-1]) + width, np.nan)
+    grid[at + width - 1] = value
+    rows = max(1, _MOST_CELLS // width)
+    for first in range(0, len(value), rows):
+        part = slice(first, min(first + rows, len(value)))
+        within = sliding_window_view(grid, width)[at[part]]
+        yield part, np.ascontiguousarray(within)
 
 
 def _ratio(above: NDArray[np.generic], below: NDArray[np.generic]) -> Floats:

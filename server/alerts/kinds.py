@@ -72,6 +72,8 @@ class Kind:
     `unit` is that of the levels (None: the rule must say, or it is the series' own). A transition
     older than `fresh_ms` when it is recorded goes into a digest. `cause_rank`: a lower one explains
     higher ones, which are kept back meanwhile. `tells_recovery`: whether its end is worth a word.
+    `least_depth_m`: what lies above it is not looked at where a thing measures deeper, unless the
+    rule names depths or a sensor.
     """
 
     key: str
@@ -92,11 +94,14 @@ class Kind:
     fresh_ms: int = 6 * HOUR_MS
     cause_rank: int = 3
     tells_recovery: bool = True
+    least_depth_m: float = 0.0
 
 
 _W, _C, _N = Severity.WARNING, Severity.CRITICAL, Severity.NOTICE
 _ENV_DRY = Cap("Env", "Dry soil", "Execute")
 _INFRA = "Infra"
+# Above this sand is wet after each shower and dry again days later; and roots lie deeper.
+_ROOTS_M = 0.1
 
 KINDS: dict[str, Kind] = {
     kind.key: kind
@@ -116,6 +121,7 @@ KINDS: dict[str, Kind] = {
             ("relative_extractable_water",),
             on_delay_ms=6 * HOUR_MS,
             off_delay_ms=6 * HOUR_MS,
+            least_depth_m=_ROOTS_M,
         ),
         Kind(
             "getting_dry",
@@ -132,8 +138,10 @@ KINDS: dict[str, Kind] = {
             on_delay_ms=12 * HOUR_MS,
             off_delay_ms=12 * HOUR_MS,
             min_share=0.5,
+            realarm_ms=0,
             fresh_ms=_DAY_MS,
             tells_recovery=False,
+            least_depth_m=_ROOTS_M,
         ),
         Kind(
             "water_arrived",
@@ -147,7 +155,9 @@ KINDS: dict[str, Kind] = {
             "m3/m3",
             ("vwc",),
             window_ms=_DAY_MS,
+            realarm_ms=0,
             tells_recovery=False,
+            least_depth_m=_ROOTS_M,
         ),
         Kind(
             "rain",
@@ -161,6 +171,7 @@ KINDS: dict[str, Kind] = {
             "mm",
             ("rain",),
             window_ms=_DAY_MS,
+            realarm_ms=0,
             tells_recovery=False,
         ),
         Kind(
@@ -225,11 +236,12 @@ KINDS: dict[str, Kind] = {
             "s",
             ("saltation_seconds",),
             window_ms=HOUR_MS,
+            off_delay_ms=6 * HOUR_MS,
             realarm_ms=_DAY_MS,
             fresh_ms=3 * HOUR_MS,
         ),
         # Where nothing measures visibility, by which storms are classed (GB/T 20480): hourly PM10,
-        # as dust warnings go by it in Korea.
+        # as Korea warns of dust above 800 for two hours. Among dunes 400 is any windy afternoon.
         Kind(
             "sandstorm",
             "Sandstorm",
@@ -238,10 +250,12 @@ KINDS: dict[str, Kind] = {
             InputKind.MEAN,
             Cap("Met", "Sandstorm", "Shelter", "Immediate"),
             Side.ABOVE,
-            (Step(_W, "400", "300"), Step(_C, "800", "600")),
+            (Step(_W, "800", "400"), Step(_C, "2000", "1000")),
             "ug/m3",
             ("pm10",),
             window_ms=HOUR_MS,
+            on_delay_ms=HOUR_MS,
+            off_delay_ms=3 * HOUR_MS,
             realarm_ms=_DAY_MS,
             fresh_ms=3 * HOUR_MS,
         ),

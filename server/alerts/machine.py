@@ -127,6 +127,16 @@ def needs_from(machine: Machine, first_new_ms: int) -> int:
     return min(machine.until_ms + 1, first_new_ms)
 
 
+def without_broken(condition: Condition, machine: Machine, now_ms: int) -> Machine:
+    """Forget runs that no sample from now on could go on with.
+
+    `fold` does so at the next good sample; where none comes for months (the soil is frozen), what
+    it needs would be longer and longer.
+    """
+    pending = tuple(run for run in machine.pending if now_ms - run.last_ms <= condition.silence_ms)
+    return machine if pending == machine.pending else replace(machine, pending=pending)
+
+
 def step(
     condition: Condition, machine: Machine, time_ms: int, value: float
 ) -> tuple[Machine, Transition | None]:

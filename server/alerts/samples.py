@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from server.alerts.condition import HOUR_MS, Season
 from wire.quality import FLAG_MASK, Flag, Test
 
 Int64s = NDArray[np.int64]
@@ -13,6 +14,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 _NO_CLOCK = int(Test.CLOCK_UNKNOWN | Test.FUTURE_TIME)
+# A thermometer tells of so long after it was read: soil warms and cools slowly.
+THERMOMETER_MS = 6 * HOUR_MS
 
 
 def is_good(value: Floats, quality: NDArray[np.int32]) -> Bools:
@@ -55,3 +58,43 @@ class Samples:
         """Give the newest good sample's instant and value, None where there is none."""
         at = np.flatnonzero(self.good)
         return (int(self.time_ms[at[-1]]), float(self.value[at[-1]])) if len(at) else None
+
+    def since(self, time_ms: int) -> "Samples":
+        """Give those from an instant on."""
+        first = int(np.searchsorted(self.time_ms, time_ms))
+        return Samples(self.time_ms[first:], self.value[first:], self.good[first:])
+
+    def without(self, others: Bools) -> "Samples":
+        """Take some for no evidence."""
+        return Samples(self.time_ms, self.value, self.good & ~others)
+
+
+def is_frozen(
+    time_ms: Int64s, thermometer: Samples, thawed_above: float, season: Season | None = None
+) -> Bools:
+    """Tell at which instants, in order of time, the soil about a probe was frozen.
+
+    Ice hardly shows to probes of permittivity: frozen soil reads as dry, and as watered when it
+    thaws. It goes by what the thermometer beside it said before, not at the same instant: what came
+    with it may have come in another batch. Out of season nobody asks.
+    """
+    read_ms, value = thermometer.time_ms[thermometer.good], thermometer.value[thermometer.good]
+    if not len(read_ms):
+        return np.zeros(len(time_ms), dtype=np.bool_)
+    before = np.searchsorted(read_ms, time_ms, side="left") - 1
+    at = np.maximum(before, 0)
+    frozen: Bools = (before >= 0) & (time_ms - read_ms[at] <= THERMOMETER_MS)
+    frozen &= value[at] <= thawed_above
+    return frozen & _holds(season, time_ms) if season is not None and frozen.any() else frozen
+
+
+def _holds(season: Season, time_ms: Int64s) -> Bools:
+    """Tell of instants in order of time whether they are in season."""
+    holds = np.zeros(len(time_ms), dtype=np.bool_)
+    at = 0
+    while at < len(time_ms):
+        _, until_ms = season.span(int(time_ms[at]))
+        end = int(np.searchsorted(time_ms, until_ms))
+        holds[at:end] = season.holds(int(time_ms[at]))
+        at = end
+    return holds

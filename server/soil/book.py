@@ -2,14 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, null, select, union_all
 
 from server.db.members import among
 from server.db.tables import datastream, deployment, site, soil, thing
-from server.soil.ground import ASSUMED, Ground, Layer, Profile, Said, Soils, ground_of
-from wire.errors import ConfigError
+from server.soil.ground import (
+    ASSUMED,
+    Ground,
+    Layer,
+    Profile,
+    Said,
+    Soils,
+    ground_of,
+    with_layer,
+)
 
 WATER = ("wilting_point", "field_capacity", "saturation")
 _FIELDS = ("sand", "clay", "organic_percent", *WATER)
@@ -48,9 +57,8 @@ def read_soils(connection: Connection, gateway_ids: Sequence[str]) -> dict[str, 
     of_things = of_things.join(thing, thing.c.id == soil.c.thing_id).where(here)
     of_sites = select(soil, site.c.key, null(), null()).join(site, site.c.id == soil.c.site_id)
     # Two parts, each by its index: of soils there may be as many as there are things.
-    found = union_all(of_things.outerjoin(site, site.c.id == soil.c.site_id), of_sites).subquery()
-    rows = connection.execute(select(found).order_by(found.c.id))
-    for row in rows:
+    found = union_all(of_things.outerjoin(site, site.c.id == soil.c.site_id), of_sites)
+    for row in sorted(connection.execute(found), key=attrgetter("id")):
         if row.thing_id is None:
             by_site[row.key] = (*by_site.get(row.key, ()), _layer(row))
         else:
@@ -59,10 +67,15 @@ def read_soils(connection: Connection, gateway_ids: Sequence[str]) -> dict[str, 
     return {one: Soils(by_site, things) for one, things in by_thing.items()}
 
 
+def read_site_profile(connection: Connection, site_id: int) -> Profile:
+    """Read what was said of a site as a whole."""
+    rows = connection.execute(select(soil).where(soil.c.site_id == site_id))
+    return Profile(site=tuple(_layer(row) for row in rows))
+
+
 def read_site_ground(connection: Connection, site_id: int) -> Ground:
     """Tell what soil a site is of, where nothing nearer is said."""
-    rows = connection.execute(select(soil).where(soil.c.site_id == site_id))
-    return Profile(site=tuple(_layer(row) for row in rows)).at(None)
+    return read_site_profile(connection, site_id).at(None)
 
 
 def read_profiles(connection: Connection, gateway_ids: Sequence[str]) -> dict[int, Profile]:
@@ -130,29 +143,31 @@ def say(connection: Connection, where: Where, said: Said, now_ms: int) -> Ground
     Raises ConfigError for what cannot be, or a layer that overlaps another of that place.
     """
     ground = ground_of(said)
-    layer = Layer(ground, where.from_m, where.to_m)
-    for row in connection.execute(select(soil).where(_own(where))):
-        there = _layer(row)
-        if layer.overlaps(there) and (layer.from_m, layer.to_m) != (there.from_m, there.to_m):
-            raise ConfigError(
-                "--depth",
-                f"{layer.depths} overlaps {there.depths}, of which something is said already: "
-                "forget that first, or choose depths that do not overlap",
-            )
+    there = [_layer(row) for row in connection.execute(select(soil).where(_own(where)))]
+    with_layer(there, Layer(ground, where.from_m, where.to_m))
     forget(connection, where)
     values = {**asdict(where), **asdict(said), "said_at": now_ms}
     connection.execute(insert(soil).values(values))
     return ground
 
 
+def read_said(connection: Connection, where: Where) -> Said | None:
+    """Read what was said of just these depths of a place; None for nothing."""
+    row = connection.execute(select(soil).where(_same(where))).first()
+    return None if row is None else _said(row)
+
+
 def forget(connection: Connection, where: Where) -> bool:
     """Forget what was said of a place; tells whether anything was."""
-    same = (
+    return connection.execute(delete(soil).where(_same(where))).rowcount > 0
+
+
+def _same(where: Where) -> Any:
+    return (
         soil.c.from_m.is_not_distinct_from(where.from_m)
         & soil.c.to_m.is_not_distinct_from(where.to_m)
         & _own(where)
     )
-    return connection.execute(delete(soil).where(same)).rowcount > 0
 
 
 def _own(where: Where) -> Any:

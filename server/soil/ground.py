@@ -3,7 +3,7 @@
 Nobody need say anything: then a soil is assumed, and shown as assumed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -123,14 +123,19 @@ def _check(limits: Limits) -> None:
     if not field_capacity - wilting_point >= MIN_AVAILABLE:
         raise ConfigError(
             "field capacity",
-            f"{field_capacity:.3f} must be above the wilting point {wilting_point:.3f}, by "
-            f"{MIN_AVAILABLE} at least",
+            f"{_percent(field_capacity)} must be above the wilting point "
+            f"{_percent(wilting_point)}, by {_percent(MIN_AVAILABLE)} at least",
         )
     if not field_capacity <= saturation:
         raise ConfigError(
             "field capacity",
-            f"{field_capacity:.3f} is above saturation {saturation:.3f}: correct one of them",
+            f"{_percent(field_capacity)} is above saturation {_percent(saturation)}: correct one "
+            "of them",
         )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _assume() -> Ground:
@@ -179,6 +184,22 @@ class Layer:
         if not (self.is_layer and other.is_layer):
             return False
         return _begin(self) < _end(other) and _begin(other) < _end(self)
+
+
+def with_layer(layers: Sequence[Layer], layer: Layer) -> tuple[Layer, ...]:
+    """Add a layer of a place, in the place of one of the same depths.
+
+    Raises ConfigError for one that overlaps another.
+    """
+    others = [one for one in layers if (one.from_m, one.to_m) != (layer.from_m, layer.to_m)]
+    for one in others:
+        if layer.overlaps(one):
+            raise ConfigError(
+                "depths",
+                f"{layer.depths} overlaps {one.depths}, of which something is said already: "
+                "forget that first, or choose depths that do not overlap",
+            )
+    return (*others, layer)
 
 
 def _begin(layer: Layer) -> float:

@@ -42,7 +42,7 @@ def _alone(engine: Engine, where: Where) -> Iterator[Connection]:
     One that comes to the place at this moment is found later, see server.soil.keeper.
     """
     with engine.connect() as connection:
-        gateways = _gateways(connection, where)
+        gateways = gateways_of(connection, where)
     with writing(engine) as connection:
         lock_gateways(connection, gateways)
         yield connection
@@ -50,7 +50,8 @@ def _alone(engine: Engine, where: Where) -> Iterator[Connection]:
             note_change(connection, one)
 
 
-def _gateways(connection: Connection, where: Where) -> Sequence[str]:
+def gateways_of(connection: Connection, where: Where) -> Sequence[str]:
+    """Name the gateways whose sensors are at a place."""
     own = thing.c.id == where.thing_id
     if where.thing_id is None:
         own = thing.c.site_id == where.site_id

@@ -6,11 +6,13 @@ those of a whole stretch are counted at once.
 
 from dataclasses import replace
 
-from server.alerts.condition import Condition, Side
+from server.alerts.condition import Condition, Season, Side
 from server.alerts.machine import Machine, Transition, step
 from server.alerts.quiet import Band, band
-from server.alerts.samples import Floats, Int64s, Samples, is_good
+from server.alerts.samples import Floats, Int64s, Samples, is_frozen, is_good
 from server.store.port import Int32s
+from server.store.reading.raw import Rows
+from server.watch.rows import Thermometer
 
 # Looked through at first for what is not quiet; twice as many each time there is nothing.
 _STRIDE = 64
@@ -41,6 +43,22 @@ def fold_long(
 def stored_samples(time_ms: Int64s, value: Floats, quality: Int32s) -> Samples:
     """Take observations that come in order of time, each instant once, as the store gives them."""
     return Samples(time_ms, value, is_good(value, quality))
+
+
+def samples_in(
+    rows: Rows, datastream_id: int, thermometer: Thermometer | None, season: Season | None
+) -> Samples:
+    """Take those of one series; of soil water what was measured while it was frozen is no evidence.
+
+    The thermometer must have been read from `THERMOMETER_MS` before.
+    """
+    own = rows.of(datastream_id)
+    samples = stored_samples(own.time_ms, own.value, own.quality)
+    if thermometer is None:
+        return samples
+    told = rows.of(thermometer.datastream_id)
+    warmth = stored_samples(told.time_ms, told.value, told.quality)
+    return samples.without(is_frozen(samples.time_ms, warmth, thermometer.thawed_above, season))
 
 
 def _loud(quiet: Band, time_ms: Int64s, value: Floats, at: int) -> int:

@@ -15,13 +15,15 @@ import structlog
 from sqlalchemy import Connection, select
 
 from server.alerts.condition import HOUR_MS
-from server.alerts.machine import needs_from
+from server.alerts.machine import needs_from, without_broken
+from server.alerts.samples import THERMOMETER_MS
 from server.db.faults import is_database_fault
 from server.db.tables import latest
 from server.ingest.events import Turn
+from server.quality.timing import FUTURE_TOLERANCE_MS
 from server.store.port import Columns
 from server.store.reading.raw import Rows, TooManyError, Windows, read_windows
-from server.watch.folding import fold_long, stored_samples
+from server.watch.folding import fold_long, samples_in
 from server.watch.known import Intps, Known
 from server.watch.late import Mark, mark, note_changed, note_late
 from server.watch.record import Entry, write
@@ -141,7 +143,10 @@ class Judge:
         written = write(turn.connection, _entries(turn.connection, live), turn.now_ms)
         self._known.replace(written)
         self._revs.update({one.gateway_id: self._known.rev(one.gateway_id) for one in written})
-        mark(turn.connection, [one.mark(newest.get(one.datastream_id)) for one in late])
+        # A clock that ran ahead says nothing of what was judged in time.
+        horizon_ms = turn.now_ms + FUTURE_TOLERANCE_MS
+        known = {id_: time_ms for id_, time_ms in newest.items() if time_ms <= horizon_ms}
+        mark(turn.connection, [one.mark(known.get(one.datastream_id)) for one in late])
         self._known.drop({one.watch.gateway_id for one in late})
 
 
@@ -150,21 +155,28 @@ def _entries(connection: Connection, asked: Sequence[_Asked]) -> list[Entry]:
     rows = _read(connection, asked)
     found: list[Entry] = []
     for one in asked:
-        own, before = rows.of(one.datastream_id), one.watch.machine
-        first = int(np.searchsorted(own.time_ms, needs_from(before, one.first_ms)))
-        samples = stored_samples(own.time_ms[first:], own.value[first:], own.quality[first:])
-        machine, transitions = fold_long(one.watch.condition, before, samples)
+        before, condition = one.watch.machine, one.watch.condition
+        thermometer = one.watch.basis.thermometer
+        own = samples_in(rows, one.datastream_id, thermometer, condition.season)
+        samples = own.since(needs_from(before, one.first_ms))
+        machine, transitions = fold_long(condition, before, samples)
+        if thermometer is not None and len(samples):
+            machine = without_broken(condition, machine, int(samples.time_ms[-1]))
         if machine != before:
-            found.append(Entry(one.watch, machine, transitions, int(own.time_ms[-1])))
+            found.append(Entry(one.watch, machine, transitions, machine.until_ms))
     return found
 
 
 def _read(connection: Connection, asked: Sequence[_Asked]) -> Rows:
-    """Read for each series what one of its watches needs."""
+    """Read for each series what one of its watches needs, and what their thermometers said."""
     needs: dict[int, int] = {}
     for one in asked:
         from_ms = needs_from(one.watch.machine, one.first_ms)
         needs[one.datastream_id] = min(from_ms, needs.get(one.datastream_id, from_ms))
+        if (thermometer := one.watch.basis.thermometer) is not None:
+            from_ms = max(0, from_ms - THERMOMETER_MS)
+            id_ = thermometer.datastream_id
+            needs[id_] = min(from_ms, needs.get(id_, from_ms))
     windows = Windows(
         np.array(list(needs), dtype=np.int32),
         np.array(list(needs.values()), dtype=np.int64),

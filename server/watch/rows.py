@@ -1,6 +1,6 @@
 """A watch as it is stored: its condition, how it stands, and what was told of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,20 @@ from server.alerts.machine import Machine, machine_from_json
 from server.db.alert_tables import alert_rule, alert_watch
 
 
+class Thermometer(msgspec.Struct, frozen=True):
+    """A series that tells whether the soil about a probe is frozen: not above a value, it is."""
+
+    datastream_id: int
+    thawed_above: float
+
+
 class Source(msgspec.Struct, frozen=True, omit_defaults=True):
     """A series that a watch by the hour is judged on; `depth_m` below the surface, if known."""
 
     datastream_id: int
     depth_m: float | None = None
     interval_ms: int = HOUR_MS
+    thermometer: Thermometer | None = None
 
 
 class Basis(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -26,7 +34,8 @@ class Basis(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `unit` is that of the values judged, `threshold` what days_to_threshold counts to, in the
     series' unit. `sources` are the series of a watch by the hour, `other` what they are compared
-    with; `span_m` bounds a root zone. `about` is kept beside the evidence: where and by what the
+    with; `span_m` bounds a root zone. `thermometer` is that of the soil about a series of water
+    that is judged sample by sample. `about` is kept beside the evidence: where and by what the
     first of its series is measured.
     """
 
@@ -39,6 +48,7 @@ class Basis(msgspec.Struct, frozen=True, omit_defaults=True):
     sources: tuple[Source, ...] = ()
     other: Source | None = None
     span_m: tuple[float, float] | None = None
+    thermometer: Thermometer | None = None
     about: dict[str, str | float | bool | dict[str, str | bool]] = {}
 
 
@@ -72,6 +82,15 @@ class Watch:
         return self.basis.condition
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A watch in force whose row cannot be read, and why not."""
+
+    id: int
+    gateway_id: str
+    fault: str
+
+
 _W = alert_watch.c
 _COLUMNS = (
     *(_W.id, _W.rule_id, _W.rule_rev, alert_rule.c.kind, _W.gateway_id, _W.thing_id),
@@ -82,9 +101,15 @@ _COLUMNS = (
 
 
 def read_watches(
-    connection: Connection, *where: ColumnElement[bool], locked: bool = False
+    connection: Connection,
+    *where: ColumnElement[bool],
+    locked: bool = False,
+    without: Callable[[Unreadable], None] | None = None,
 ) -> list[Watch]:
-    """Read the watches in force that fit, by id; `locked` lets nobody change them meanwhile."""
+    """Read the watches in force that fit, by id; `locked` lets nobody change them meanwhile.
+
+    `without` is told of those that cannot be read, which are left out; else the first one raises.
+    """
     query: Select[Any] = (
         select(*_COLUMNS)
         .join(alert_rule, alert_rule.c.id == _W.rule_id)
@@ -93,7 +118,16 @@ def read_watches(
     )
     if locked:
         query = query.with_for_update(of=alert_watch)
-    return [_watch(row) for row in connection.execute(query)]
+    found = []
+    for row in connection.execute(query):
+        try:
+            found.append(_watch(row))
+        except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+            if without is None:
+                raise
+            fault = f"{type(error).__name__}: {error}"
+            without(Unreadable(row.id, row.gateway_id, fault))
+    return found
 
 
 def basis_to_json(basis: Basis) -> dict[str, Any]:

@@ -5,6 +5,7 @@ for a while. What was shelved is told when that ends, if it still holds.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select, update
 
@@ -14,6 +15,7 @@ from server.alerts.machine import Change
 from server.db.alert_tables import alert_rule, alert_transition, alert_watch
 from server.db.engine import writing
 from server.db.locks import lock_gateways
+from server.watch.keeping.isolation import Isolation, Stage
 from server.watch.record import Notice, add_notices, bump, told_of
 from server.watch.rows import Watch, read_watches
 from server.watch.telling import Mode, Reason, Step, Told, tell
@@ -33,10 +35,11 @@ _cause = alert_watch.alias("cause")
 _cause_rule = alert_rule.alias("cause_rule")
 
 
-def tell_afterwards(engine: Engine, now_ms: int) -> int:
+def tell_afterwards(engine: Engine, now_ms: int, isolation: Isolation | None = None) -> int:
     """Hold back, release, tell and remind; gives how many watches that were."""
+    step = Stage("tell_afterwards", isolation or Isolation())
     return sum(
-        _each_gateway(engine, now_ms, *one)
+        _each_gateway(engine, now_ms, step, *one)
         for one in (
             (_effects, _hold_back),
             (_released, _release),
@@ -50,7 +53,7 @@ _Finder = Callable[[int], ColumnElement[bool]]
 _Doer = Callable[[Connection, Sequence[Watch], int], int]
 
 
-def _each_gateway(engine: Engine, now_ms: int, finds: _Finder, does: _Doer) -> int:
+def _each_gateway(engine: Engine, now_ms: int, step: Stage, finds: _Finder, does: _Doer) -> int:
     """Do something with the watches that fit, a gateway at a time, under its lock."""
     in_force = _W.retired_at.is_(None)
     with engine.connect() as connection:
@@ -65,16 +68,19 @@ def _each_gateway(engine: Engine, now_ms: int, finds: _Finder, does: _Doer) -> i
             .scalars()
             .all()
         )
-    done = 0
-    for one in gateways:
+
+    def at(gateway_id: str) -> int:
         with writing(engine) as connection:
-            lock_gateways(connection, [one])
-            watches = read_watches(connection, _W.gateway_id == one, finds(now_ms), locked=True)
+            lock_gateways(connection, [gateway_id])
+            fits = (_W.gateway_id == gateway_id, finds(now_ms))
+            note = step.isolation.note
+            watches = read_watches(connection, *fits, locked=True, without=note)
             found = does(connection, watches, now_ms)
             if found:
-                bump(connection, [one])
-            done += found
-    return done
+                bump(connection, [gateway_id])
+        return found
+
+    return sum(step.run(one, partial(at, one)) or 0 for one in gateways)
 
 
 def _is_active_cause() -> ColumnElement[bool]:

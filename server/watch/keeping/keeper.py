@@ -6,30 +6,32 @@ gateway that it is about. Times of silence are not judged until what was queued 
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 from sqlalchemy import Engine
 
 from server.db.engine import explain
-from server.db.faults import is_database_fault
 from server.watch.keeping.afterwards import tell_afterwards
+from server.watch.keeping.hours import EVERY_S, HourRounds
+from server.watch.keeping.isolation import Isolation, Stage
 from server.watch.keeping.renewing import Renewal
 from server.watch.keeping.silence import mark_silence, read_changing
 from server.watch.keeping.states import judge_states
-from server.watch.keeping.work import catch_up, read_behind
+from server.watch.keeping.work import catch_up, read_behind, read_late
 
 WATCHKEEPER_FAILED = "watchkeeper_failed"
 WATCHKEEPER_WORKS = "watchkeeper_works_again"
-WATCHES_STUCK = "watches_stuck"
 
 _TICK_S = 0.5
 _RENEW_S = 2.0
 _CLOCK_S = 15.0
-_HOURS_S = 20.0
-# A gateway whose watches could not be judged is left alone for so long.
-_STUCK_S = 60.0
+# Gateways whose hours are worked on before it is looked again what else is due.
+_SOME = 4
+# From those it rests so many times as long as they took.
+_RESTS_QUIET, _RESTS_BUSY, _LONGEST_REST_S = 1.0, 9.0, 1.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
 _STOP_TIMEOUT_S = 5.0
 # Between two transactions, so that a writer that waits on SQLite gets in.
@@ -65,56 +67,99 @@ class Rounds:
     grace: Grace
     is_stopping: Callable[[], bool] = lambda: False
     behind: int = 0
+    gives_way: bool = False
+    isolation: Isolation = field(default_factory=Isolation)
     _renewal: Renewal = field(init=False)
     _renew_s: float = float("-inf")
     _clock_s: float = float("-inf")
-    _hours_s: float = float("-inf")
-    _again_s: dict[str, float] = field(default_factory=dict)
+    _looked_s: float = float("-inf")
+    _hours: HourRounds = field(default_factory=HourRounds)
 
     def __post_init__(self) -> None:
         """Begin with everything due."""
-        self._renewal = Renewal(self.engine)
+        self._renewal = Renewal(self.engine, self.isolation)
 
     def step(self, now_ms: int, now_s: float) -> bool:
         """Do what is due; tells whether more waits."""
+        self.isolation.begin(now_s)
         if now_s >= self._renew_s + _RENEW_S:
-            self._renewal.step(now_ms)
+            self._hours.add(self._renewal.step(now_ms))
             self._renew_s = now_s
-        with_hours = now_s >= self._hours_s + _HOURS_S
-        with self.engine.connect() as connection:
-            behind = read_behind(connection, now_ms, with_hours=with_hours)
-        gateways = [one for one in behind if now_s >= self._again_s.get(one, now_s)]
-        if with_hours and not gateways:
-            self._hours_s = now_s
-        self.behind = len(behind)
-        for one in gateways:
-            if self.is_stopping():
-                return False
-            self._catch_up(one, now_ms, now_s)
-            time.sleep(_REST_S)
+        late = self._look(now_ms, now_s)
+        self.behind = len({*late, *self._hours.left})
+        more = self._catch_up_samples(late, now_ms)
+        more |= self._catch_up_hours(now_ms, now_s)
         if now_s >= self._clock_s + _CLOCK_S and self.grace.is_over(now_s):
             self.judge_by_the_clock(now_ms)
             self._clock_s = now_s
-        return bool(gateways)
+        return more and not self.is_stopping()
 
-    def _catch_up(self, gateway_id: str, now_ms: int, now_s: float) -> None:
-        """Bring a gateway's watches up to date; one that cannot be holds up no other's."""
-        try:
-            catch_up(self.engine, gateway_id, now_ms)
-        except Exception as error:
-            if is_database_fault(error, alone=False):
-                raise
-            log.exception(WATCHES_STUCK, gateway=gateway_id)
-            self._again_s[gateway_id] = now_s + _STUCK_S
+    def _look(self, now_ms: int, now_s: float) -> Sequence[str]:
+        """Find whose records are behind: gives those by the sample, and begins a round of hours."""
+        without = self.isolation.unreadable
+        with self.engine.connect() as connection:
+            late = read_late(connection, without)
+            if self._hours.is_due(now_s):
+                behind = late.hours
+                if now_s >= self._looked_s + EVERY_S:
+                    behind, self._looked_s = read_behind(connection, now_ms, without), now_s
+                self._hours.begin(behind, now_s)
+        return late.samples
+
+    def _catch_up_samples(self, late: Sequence[str], now_ms: int) -> bool:
+        """Bring up to date what judges each sample: until then ingest leaves it alone."""
+        step = Stage("catch_up", self.isolation)
+        free = [one for one in late if self.isolation.is_free(step.name, one)]
+        for one in free:
+            self._work(step, one, partial(self._catch_up, one, now_ms, with_hours=False))
+        return bool(free)
+
+    def _catch_up_hours(self, now_ms: int, now_s: float) -> bool:
+        """Go on with the round of what is judged by the hour."""
+        step = Stage("catch_up_hours", self.isolation)
+        for one, after in self._hours.next(_SOME):
+            began_s = time.monotonic()
+            rest = self._work(step, one, partial(self._catch_up, one, now_ms, after=after))
+            self._hours.note(one, rest)
+            self._give_way(time.monotonic() - began_s)
+        self._hours.rest(now_s)
+        return bool(self._hours.left)
+
+    def _give_way(self, worked_s: float) -> None:
+        """Rest from the hours of a gateway, the longer while ingest has work of its own."""
+        if self.gives_way:
+            rests = _RESTS_QUIET if self.grace.is_quiet() else _RESTS_BUSY
+            time.sleep(min(_LONGEST_REST_S, rests * worked_s))
+
+    def _catch_up(
+        self, gateway_id: str, now_ms: int, *, with_hours: bool = True, after: int = 0
+    ) -> int | None:
+        return catch_up(
+            self.engine,
+            gateway_id,
+            now_ms,
+            with_hours=with_hours,
+            after=after,
+            isolation=self.isolation,
+        )
+
+    def _work(self, step: Stage, gateway_id: str, does: Callable[[], int | None]) -> int | None:
+        """Bring a gateway's watches up to date, and let others write."""
+        if self.is_stopping():
+            return None
+        done = step.run(gateway_id, does)
+        time.sleep(_REST_S)
+        return done
 
     def judge_by_the_clock(self, now_ms: int) -> None:
         """Judge gateways first, hold back what follows, then what is silent."""
-        judge_states(self.engine, now_ms)
+        judge_states(self.engine, now_ms, self.isolation)
         with self.engine.connect() as connection:
             changing = read_changing(connection, now_ms)
+        step = Stage("mark_silence", self.isolation)
         for one in changing:
-            mark_silence(self.engine, one, now_ms)
-        tell_afterwards(self.engine, now_ms)
+            step.run(one, partial(mark_silence, self.engine, one, now_ms))
+        tell_afterwards(self.engine, now_ms, self.isolation)
 
 
 class Watchkeeper:
@@ -136,7 +181,8 @@ class Watchkeeper:
         self._clock = clock
         self._failures = 0
         self._stopping = threading.Event()
-        self._rounds = Rounds(engine, Grace(is_quiet, grace_s), self._stopping.is_set)
+        grace = Grace(is_quiet, grace_s)
+        self._rounds = Rounds(engine, grace, self._stopping.is_set, gives_way=True)
         self._thread: threading.Thread | None = None
 
     @property
@@ -144,10 +190,13 @@ class Watchkeeper:
         """Say for people how it goes."""
         if self.error:
             return self.error
-        behind = self._rounds.behind
-        if not behind:
-            return "all watches are up to date"
-        return f"the watches of {behind} gateway{'' if behind == 1 else 's'} are being judged anew"
+        behind, faults = self._rounds.behind, self._rounds.isolation.sentence
+        said = "all watches are up to date"
+        if behind:
+            said = (
+                f"the watches of {behind} gateway{'' if behind == 1 else 's'} are being judged anew"
+            )
+        return f"{said}; {faults}" if faults else said
 
     def start(self) -> None:
         """Begin in a thread of its own."""

@@ -22,7 +22,7 @@ from server.alerts.machine import (
 from server.alerts.samples import Samples
 from server.db.alert_tables import alert_transition
 from server.watch.folding import fold_long
-from server.watch.keeping.samples import Read, read_samples
+from server.watch.keeping.samples import Asked, Read, read_many
 from server.watch.record import Entry, write
 from server.watch.rows import Watch
 
@@ -49,6 +49,20 @@ class _Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class _Plan:
+    """Where the record of a watch is sure to hold, and which transitions of later are in doubt.
+
+    `machine` is how it stands there; None: as the rule before left it. `from_ms`: from when on
+    samples are needed.
+    """
+
+    watch: Watch
+    machine: Machine | None
+    from_ms: int
+    in_doubt: Sequence[_Kept] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _Made:
     """What folding came to, and which transitions on record it takes the place of."""
 
@@ -64,61 +78,66 @@ def refold(connection: Connection, watches: Sequence[Watch], now_ms: int) -> lis
     Watches with `refold_from` are judged anew from there; the others go on from where they are. The
     locks of all gateways concerned must be held, and the watches have been read since.
     """
-    entries = [_entry(connection, one, now_ms) for one in watches]
+    kept = _read_kept(connection, [one for one in watches if _has_record(one)])
+    plans = [_plan(one, kept.get(one.id, [])) for one in watches]
+    asked = [Asked(one.watch.datastream_id, one.watch.basis, one.from_ms) for one in plans]
+    entries = [
+        _entry(connection, plan, read, now_ms)
+        for plan, read in zip(plans, read_many(connection, asked, now_ms), strict=True)
+    ]
     return write(connection, entries, now_ms)
 
 
-def _entry(connection: Connection, watch: Watch, now_ms: int) -> Entry:
-    made = _fold(connection, watch, now_ms)
+def _has_record(watch: Watch) -> bool:
+    """Tell whether transitions on record may be in doubt."""
+    is_new = watch.folded_until_ms is None and watch.base is None
+    return watch.refold_from_ms is not None and not is_new
+
+
+def _entry(connection: Connection, plan: _Plan, read: Read, now_ms: int) -> Entry:
+    made, known_ms = _fold(plan, read), plan.watch.folded_until_ms
     new = _correct(connection, made, now_ms)
-    known_ms = watch.folded_until_ms
     late = (at for at, one in enumerate(new) if known_ms is not None and one.at_ms <= known_ms)
     until_ms = max(filter(None, (known_ms, made.read.until_ms)), default=None)
-    return Entry(watch, made.machine, new, until_ms, frozenset(late))
+    return Entry(plan.watch, made.machine, new, until_ms, frozenset(late))
 
 
-def _fold(connection: Connection, watch: Watch, now_ms: int) -> _Made:
-    """Fold what is needed, from the newest state that is sure to hold."""
+def _plan(watch: Watch, kept: Sequence[_Kept]) -> _Plan:
+    """Find the newest state that is sure to hold."""
     again_ms = watch.refold_from_ms
     if again_ms is None:
-        return _go_on(connection, watch, watch.machine, now_ms)
-    is_new = watch.folded_until_ms is None and watch.base is None
-    kept = [] if is_new else _read_kept(connection, watch)
+        return _from_machine(watch, watch.machine)
     sure = [one for one in kept if one.at_ms < again_ms]
     is_of_base = watch.base is not None and again_ms <= (watch.base_at_ms or 0)
     if sure and not is_of_base:
-        rest = kept[len(sure) :]
-        return _go_on(connection, watch, sure[-1].machine, now_ms, rest)
-    return _from_base(connection, watch, now_ms, kept)
+        return _from_machine(watch, sure[-1].machine, kept[len(sure) :])
+    return _from_base(watch, kept)
 
 
-def _go_on(
-    connection: Connection,
-    watch: Watch,
-    machine: Machine,
-    now_ms: int,
-    instead_of: Sequence[_Kept] = (),
-) -> _Made:
+def _from_machine(watch: Watch, machine: Machine, in_doubt: Sequence[_Kept] = ()) -> _Plan:
     from_ms = machine.until_ms if machine.until_ms is not None else watch.base_at_ms or 0
-    read = read_samples(connection, watch, from_ms, now_ms)
-    after, made = fold_long(watch.condition, machine, read.samples)
-    return _Made(after, made, read, instead_of)
+    return _Plan(watch, machine, from_ms, in_doubt)
 
 
-def _from_base(
-    connection: Connection, watch: Watch, now_ms: int, instead_of: Sequence[_Kept]
-) -> _Made:
+def _from_base(watch: Watch, in_doubt: Sequence[_Kept]) -> _Plan:
     """Begin where the record does: with nothing, or as the rule before left it."""
     if watch.base is None:
-        return _go_on(connection, watch, Machine(), now_ms, instead_of)
+        return _from_machine(watch, Machine(), in_doubt)
     base_ms, condition = watch.base_at_ms or 0, watch.condition
     began_ms = base_ms if watch.base.since_ms is None else watch.base.since_ms
     from_ms = began_ms - _BEFORE_MS - condition.on_delay_ms - condition.silence_ms
-    read = read_samples(connection, watch, max(0, from_ms), now_ms)
-    before, after = _split(read.samples, base_ms)
-    machine, first = begin_anew(condition, watch.base, before)
+    return _Plan(watch, None, max(0, from_ms), in_doubt)
+
+
+def _fold(plan: _Plan, read: Read) -> _Made:
+    condition = plan.watch.condition
+    if plan.machine is not None:
+        machine, made = fold_long(condition, plan.machine, read.samples)
+        return _Made(machine, made, read, plan.in_doubt)
+    before, after = _split(read.samples, plan.watch.base_at_ms or 0)
+    machine, first = begin_anew(condition, plan.watch.base or Machine(), before)
     machine, later = fold_long(condition, machine, after)
-    return _Made(machine, [*first, *later], read, instead_of)
+    return _Made(machine, [*first, *later], read, plan.in_doubt)
 
 
 def _split(samples: Samples, at_ms: int) -> tuple[Samples, Samples]:
@@ -131,22 +150,27 @@ def _split(samples: Samples, at_ms: int) -> tuple[Samples, Samples]:
     return first, second
 
 
-def _read_kept(connection: Connection, watch: Watch) -> list[_Kept]:
-    """Read the transitions on record, by the present rule, in order of time."""
+def _read_kept(connection: Connection, watches: Sequence[Watch]) -> dict[int, list[_Kept]]:
+    """Read by watch the transitions on record, by the present rule, in order of time."""
+    found: dict[int, list[_Kept]] = {}
+    if not watches:
+        return found
+    revs = {one.id: one.rule_rev for one in watches}
     rows = connection.execute(
-        select(_T.id, _T.at, _T.kind, _T.level_to, _T.machine, _T.evidence)
+        select(*(_T.watch_id, _T.rule_rev, _T.id, _T.at, _T.kind), _T.level_to)
+        .add_columns(_T.machine, _T.evidence)
         .where(
-            _T.watch_id == watch.id,
-            _T.rule_rev == watch.rule_rev,
+            _T.watch_id.in_(sorted(revs)),
             _T.superseded_at.is_(None),
             _T.kind.not_in(_BY_TIMERS),
         )
-        .order_by(_T.at, _T.id)
+        .order_by(_T.watch_id, _T.at, _T.id)
     )
-    return [
-        _Kept(id_, (at, kind, level_to), machine_from_json(machine), evidence)
-        for id_, at, kind, level_to, machine, evidence in rows
-    ]
+    for watch_id, rev, id_, at, kind, level_to, machine, evidence in rows:
+        if rev == revs[watch_id]:
+            one = _Kept(id_, (at, kind, level_to), machine_from_json(machine), evidence)
+            found.setdefault(watch_id, []).append(one)
+    return found
 
 
 def _correct(connection: Connection, made: _Made, now_ms: int) -> list[Transition]:

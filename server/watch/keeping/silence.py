@@ -67,7 +67,7 @@ def mark_silence(engine: Engine, gateway_id: str, now_ms: int) -> int:
         lock_gateways(connection, [gateway_id])
         found = [
             (one, change)
-            for one in _read(connection, gateway_id)
+            for one in _read(connection, gateway_id, now_ms)
             if (change := one.change(now_ms)) is not None
         ]
         if found:
@@ -115,7 +115,7 @@ def _candidates(column: Any, since_ms: int) -> Any:
     )
 
 
-def _read(connection: Connection, gateway_id: str) -> list[_Heard]:
+def _read(connection: Connection, gateway_id: str, now_ms: int) -> list[_Heard]:
     rows = connection.execute(
         select(
             *(_W.id, _W.rule_rev, _W.level, _W.silence_ms, _W.silent_since, _W.datastream_id),
@@ -126,9 +126,11 @@ def _read(connection: Connection, gateway_id: str) -> list[_Heard]:
     ).all()
     found = []
     for *watch, datastream_id, time_ms, good in rows:
-        good_ms = time_ms if good else newest_good(connection, datastream_id, time_ms)
+        # What came last may be of a clock that ran ahead.
+        last_ms = min(time_ms, now_ms)
+        good_ms = time_ms if good else newest_good(connection, datastream_id, last_ms)
         id_, rev, level, silence_ms, since_ms = watch
-        heard_ms = time_ms - _FURTHEST_MS if good_ms is None else good_ms
+        heard_ms = last_ms - _FURTHEST_MS if good_ms is None else good_ms
         found.append(_Heard(id_, rev, level, silence_ms, since_ms, datastream_id, heard_ms))
     return found
 

@@ -134,6 +134,7 @@ def enter_defaults(connection: Connection, now_ms: int) -> None:
 def _renew(connection: Connection, rules: Sequence[Rule], now_ms: int) -> None:
     """Write anew the rules by default that would now be others."""
     wanted = {one.key: rule_to_json(one) for one in rules}
+    enabled = {one.key: one.enabled for one in rules}
     rows = connection.execute(
         select(_R.id, _R.key, _R.definition).where(_R.is_default, _R.key.in_(wanted))
     ).all()
@@ -142,7 +143,12 @@ def _renew(connection: Connection, rules: Sequence[Rule], now_ms: int) -> None:
             connection.execute(
                 update(alert_rule)
                 .where(_R.id == id_)
-                .values(definition=wanted[key], rev=_R.rev + 1, changed_at=now_ms)
+                .values(
+                    definition=wanted[key],
+                    enabled=enabled[key],
+                    rev=_R.rev + 1,
+                    changed_at=now_ms,
+                )
             )
 
 

@@ -149,8 +149,8 @@ def _same_record(before: Any, one: Wanted) -> bool:
     return bool(
         (before.condition, before.input, before.window_ms, before.threshold)
         == (after.condition, after.input, after.window_ms, after.threshold)
-        and (before.sources, before.other, before.span_m)
-        == (after.sources, after.other, after.span_m)
+        and (before.sources, before.other, before.span_m, before.thermometer)
+        == (after.sources, after.other, after.span_m, after.thermometer)
     )
 
 

@@ -1,14 +1,25 @@
 """What rules may be about at a gateway: itself, its things, and what is measured there."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from math import inf
 
 from sqlalchemy import Connection, func, select
 
+from server.alerts.measures import convert
 from server.alerts.rules import Scope
 from server.db.tables import datastream, deployment, observed_property, site, thing
+from server.watch.rows import Thermometer
+from wire.errors import ContractError
 
 _WET = ("vwc", "relative_extractable_water")
+# What ice makes read as dry.
+_FREEZES = (*_WET, "vwc_raw", "permittivity")
+# Thermometers are good to half a degree, and the soil a probe feels is not all as warm as they are.
+_THAWED_CEL = Decimal(1)
+# A thermometer that is no part of the probe tells of soil so far above or below it.
+_NEAR_M = 0.05
 # In a calm there is none, which is no fault; its sensor gives the speed as well.
 _MAY_BE_NONE = ("wind_direction",)
 
@@ -40,6 +51,7 @@ class Measured:
     depth_m: float | None
     height_m: float | None
     is_derived: bool
+    thermometer: Thermometer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +67,20 @@ class Subjects:
         """The series that tell of water in the soil, by their ids."""
         return [one.datastream_id for one in self.series if one.property in _WET]
 
-    def chosen(self, scope: Scope, properties: Sequence[str]) -> list[Measured]:
-        """Give the series in a scope: of the first property that a thing has; of none, measured."""
+    def chosen(
+        self, scope: Scope, properties: Sequence[str], least_depth_m: float = 0.0
+    ) -> list[Measured]:
+        """Give the series in a scope: of the first property that a thing has; of none, measured.
+
+        What lies above `least_depth_m` is left out where something deeper is there, unless the
+        scope names depths or a sensor.
+        """
         found: list[Measured] = []
         for place in self.things:
             own = [one for one in self.series if one.place is place and covers(scope, one)]
-            found += _of_first(own, properties)
+            own = _of_first(own, properties)
+            deep = [one for one in own if one.depth_m is None or one.depth_m >= least_depth_m]
+            found += own if scope.depth_m or scope.sensor else deep or own
         return found
 
     def places(self, scope: Scope) -> list[Place]:
@@ -144,8 +164,34 @@ def _read_series(connection: Connection, things: dict[int, Place]) -> list[Measu
         .where(datastream.c.gateway_id.in_(gateways))
         .order_by(datastream.c.id)
     )
-    return [
+    found = [
         Measured(id_, name, things[thing_id], *what)
         for id_, name, thing_id, *what in rows
         if thing_id in things
     ]
+    warm = [one for one in found if one.property == "soil_temperature"]
+    return [
+        replace(one, thermometer=_thermometer(one, warm)) if one.property in _FREEZES else one
+        for one in found
+    ]
+
+
+def _thermometer(one: Measured, warm: Sequence[Measured]) -> Thermometer | None:
+    """Find what tells whether the soil about a probe is frozen: its own sensor, or one near it."""
+    own = [other for other in warm if other.place is one.place]
+    near = [other for other in own if other.sensor == one.sensor] or [
+        other for other in own if _apart_m(one, other) <= _NEAR_M
+    ]
+    for other in sorted(near, key=lambda other: _apart_m(one, other)):
+        try:
+            line = convert(_THAWED_CEL, "Cel", other.unit)
+        except ContractError:
+            continue  # in a unit that nobody knows
+        return Thermometer(other.datastream_id, float(line))
+    return None
+
+
+def _apart_m(one: Measured, other: Measured) -> float:
+    if one.depth_m is None or other.depth_m is None:
+        return inf
+    return abs(one.depth_m - other.depth_m)

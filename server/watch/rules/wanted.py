@@ -1,7 +1,7 @@
 """Which watches rules call for at a gateway, and what each is judged by."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -80,7 +80,8 @@ class Wants:
         elif settled.subject is Subject.THING:
             yield from self._each_profile(rule, subjects)
         else:
-            for one in subjects.chosen(scope, settled.properties):
+            least_m = settled.kind.least_depth_m
+            for one in subjects.chosen(scope, settled.properties, least_m):
                 yield partial(self._of_series, rule, one)
 
     def _each_profile(self, rule: Ruled, subjects: Subjects) -> Iterator[Callable[[], Wanted]]:
@@ -100,6 +101,8 @@ class Wants:
     def _of_series(self, rule: Ruled, one: Measured) -> Wanted:
         settled, series = rule.settled, _series(one)
         subject = f"datastream:{one.datastream_id}"
+        if settled.input is InputKind.FAULT_SHARE:
+            one = replace(one, thermometer=None)  # a fault is one in the cold as well
         if settled.pace is Pace.SAMPLE:
             basis = self._basis(rule, series, one)
             return Wanted(rule.id, subject, one.place, one.datastream_id, basis)
@@ -134,6 +137,7 @@ class Wants:
             sources=sources,
             other=other,
             span_m=(float(depth_m[0]), float(depth_m[1])) if depth_m else None,
+            thermometer=first.thermometer if first and not sources else None,
             about=self._about(settled, first) if first else {},
         )
 
@@ -187,4 +191,5 @@ def _series(one: Measured) -> Series:
 
 
 def _source(one: Measured) -> Source:
-    return Source(one.datastream_id, one.depth_m, round(one.interval_s * 1000) or HOUR_MS)
+    interval_ms = round(one.interval_s * 1000) or HOUR_MS
+    return Source(one.datastream_id, one.depth_m, interval_ms, one.thermometer)

@@ -81,14 +81,21 @@ def test_soil_is_not_judged_while_it_may_be_frozen(latitude_deg, months):
     assert {
         tuple(rule.months)
         for rule in site_rules("a", ground("sand"), latitude_deg)
-        if rule.kind in ("dry_soil", "getting_dry", "water_arrived")
+        if rule.kind in ("dry_soil", "getting_dry", "water_arrived", "frost")
     } == {tuple(months)}
+
+
+@pytest.mark.parametrize(("latitude_deg", "winter"), [(40.6, {12, 1, 2}), (-35.0, {6, 7, 8})])
+def test_snow_that_melts_is_no_sand_blown_out(latitude_deg, winter):
+    rules = {rule.kind: rule for rule in site_rules("a", ground("sand"), latitude_deg)}
+
+    assert set(rules["surface_deflation"].months) == set(range(1, 13)) - winter
 
 
 def test_what_nobody_there_can_act_on_is_to_be_switched_on():
     off = {rule.kind for rule in site_rules("a", ground("sand")) if not rule.enabled}
 
-    assert off == {"rain", "frost", "heat", "gateway_battery"}
+    assert off == {"rain", "frost", "heat", "blowing_sand", "gateway_battery"}
 
 
 def test_days_are_counted_to_the_line_of_the_soil():

@@ -92,6 +92,14 @@ def test_causes_come_before_what_they_explain():
     assert ranks == sorted(set(ranks))
 
 
+def test_what_has_no_end_worth_a_word_is_not_told_again_while_it_lasts():
+    """Soil that is dry all summer would be about to get dry each week of it."""
+    once = {kind.key for kind in KINDS.values() if not kind.tells_recovery}
+
+    assert once == {"getting_dry", "water_arrived", "rain"}
+    assert {KINDS[key].realarm_ms for key in once} == {0}
+
+
 def test_what_is_judged_by_hours_is_not_told_before_it_can_be():
     hourly = [kind for kind in KINDS.values() if kind.pace is Pace.HOUR]
 

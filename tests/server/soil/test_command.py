@@ -135,7 +135,7 @@ def test_a_key_that_several_gateways_have_is_named_with_its_gateway(sqlite_serve
         (["kubuqi", "--texture", "clay", "--depth", "0.2-0.6"], "overlaps 0 to 0.3 m"),
         (
             ["kubuqi", "--field-capacity", "5%", "--wilting-point", "12%"],
-            "0.050 must be above the wilting point 0.120",
+            "5.0 % must be above the wilting point 12.0 %",
         ),
     ],
 )

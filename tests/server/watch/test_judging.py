@@ -9,13 +9,18 @@ from sqlalchemy import event, select, text
 from server.alerts.machine import Change
 from server.db.alert_tables import alert_notice, alert_transition, alert_watch
 from server.db.engine import writing
+from server.db.locks import lock_gateways
 from server.ingest.pipeline import Pipeline
 from server.store.engines import store_for
 from server.store.port import Columns
 from server.watch import judging
 from server.watch.late import note_changed
+from server.watch.rows import Basis
+from server.watch.rules.expand import expand
+from server.watch.rules.wanted import Wanted
+from tests.server.alerts.stories import CONDITIONS
 from tests.server.alerts.timeline import HOUR_MS, START_MS, Row
-from tests.server.watch.field import DAY_MS
+from tests.server.watch.field import DAY_MS, GATEWAY
 from wire.catalogue import bundled
 from wire.quality import Flag, pack
 
@@ -117,18 +122,67 @@ def test_late_data_that_take_back_what_was_told_are_a_correction_in_the_digest(w
 def test_what_is_rewritten_is_judged_anew(watched):
     """As by a replay, or when the soil of a place is set."""
     arrive(watched, rows(DRY, 0, 6))
-    times = np.array([at_h(3), at_h(4)], dtype=np.int64)
-    ids = np.full(2, watched.datastream_id, dtype=np.int32)
-    with writing(watched.engine) as connection:
-        columns = Columns(ids, times, np.full(2, WET), np.full(2, 1, dtype=np.int32))
-        store_for(watched.engine).replace(connection, columns)
-        note_changed(connection, ids, times)
+    rewrite(watched, {3: WET, 4: WET})
     before = watched.state().word
     watched.field.keep(at_h(6))
 
     assert (before, watched.state().word) == ("warning", "normal")
     assert watched.record() == []
     assert watched.notices() == [("immediate", "new"), ("digest", "correction")]
+
+
+def test_the_very_sample_that_raised_it_may_be_rewritten(watched_on_sqlite):
+    """What stood after it does not hold either."""
+    watched = watched_on_sqlite
+    arrive(watched, rows(DRY, 0, 6))
+    rewrite(watched, {6: WET})
+    watched.field.keep(at_h(6))
+
+    assert (watched.record(), watched.state().word) == ([], "normal")
+
+
+def test_of_two_that_come_late_the_earlier_counts_whichever_came_first(watched_on_sqlite):
+    watched = watched_on_sqlite
+    arrive(watched, rows(DRY, 0, 2), rows(DRY, 4, 6), rows(WET, 7, 10), rows(WET, 12, 12))
+    watched.kept = False
+    arrive(watched, rows(DRY, 11, 11), now_ms=at_h(12))
+    arrive(watched, rows(WET, 3, 3), now_ms=at_h(12))
+    watched.field.keep(at_h(12))
+
+    assert (watched.record(), watched.state().word) == ([], "normal")
+
+
+def test_an_edited_rule_waits_until_what_came_late_is_judged_by_the_one_before(watched_on_sqlite):
+    """Who was told of it hears that it was not so; the new rule knows nothing of that."""
+    watched = watched_on_sqlite
+    arrive(watched, rows(DRY, 0, 2), rows(DRY, 4, 6))
+    watched.kept = False
+    arrive(watched, rows(WET, 3, 3), now_ms=at_h(7))
+    basis = Basis(CONDITIONS["lenient"], DAY_MS, "Cel")
+    subject = f"datastream:{watched.datastream_id}"
+    edited = Wanted(watched.rule_id, subject, watched.place, watched.datastream_id, basis)
+
+    def settle():
+        with writing(watched.engine) as connection:
+            lock_gateways(connection, [GATEWAY])
+            return expand(connection, GATEWAY, [edited], at_h(8))
+
+    before = settle()
+    watched.field.keep(at_h(8))
+
+    assert (before, settle()) == (False, True)
+    assert watched.notices() == [("immediate", "new"), ("digest", "correction")]
+
+
+def rewrite(watched, values):
+    """Have other values, by the hour, where some were stored, as a replay does."""
+    times = np.array([at_h(hour) for hour in values], dtype=np.int64)
+    ids = np.full(len(times), watched.datastream_id, dtype=np.int32)
+    with writing(watched.engine) as connection:
+        passed = np.full(len(times), int(Flag.PASS), dtype=np.int32)
+        columns = Columns(ids, times, np.array(list(values.values())), passed)
+        store_for(watched.engine).replace(connection, columns)
+        note_changed(connection, ids, times)
 
 
 def test_an_episode_that_came_and_went_in_one_batch_is_for_the_digest(watched_on_sqlite):

@@ -1,6 +1,7 @@
 """The watchkeeper: silence, gateways that are gone, causes first, reminders, hours, grace."""
 
 import pytest
+from msgspec import structs
 from sqlalchemy import select, update
 
 from server.alerts.kinds import KINDS
@@ -8,13 +9,15 @@ from server.alerts.rules import Rule, Scope
 from server.db.alert_tables import alert_notice, alert_rule, alert_transition, alert_watch
 from server.db.engine import writing
 from server.db.tables import gateway
+from server.ingest.events import Message
 from server.watch import acting
 from server.watch.keeping.afterwards import _EFFECTS, RELEASE_MS, tell_afterwards
 from server.watch.keeping.keeper import Grace, Rounds
+from server.watch.keeping.renewing import Renewal
 from server.watch.keeping.silence import mark_silence, read_changing
-from server.watch.rules.book import enter_defaults, put_rule
+from server.watch.rules.book import enter_defaults, find_rule, put_rule
 from tests.server.alerts.timeline import HOUR_MS, START_MS, Row
-from tests.server.watch.field import DAY_MS, GATEWAY, SERIES, Field
+from tests.server.watch.field import DAY_MS, GATEWAY, SERIES, Field, inventory
 from wire import messages, topics
 from wire.quality import Flag, pack
 
@@ -110,7 +113,8 @@ class Site:
     def say(self, now_ms, state="online", **more):
         status = messages.Status(state=state, at=now_ms, clock=messages.ClockSource.NTP, **more)
         message = self.field.batch(rows(WET, 0, 0), now_ms)
-        told = type(message)(topics.status(GATEWAY), messages.encode(status), now_ms)
+        topic = topics.status(self.field.gateway)
+        told = type(message)(topic, messages.encode(status), now_ms)
         self.field.take(told, now_ms=now_ms)
 
     def measure(self, now_ms, value=20.0, things=("dune-1", "dune-2")):
@@ -232,6 +236,27 @@ def test_a_station_that_falls_silent_alone_is_told_of(site):
     assert site.told() == [("no_data", "raised", "new")]
 
 
+@pytest.mark.parametrize(("days", "mode"), [(21, "digest"), (2.5, "immediate")])
+def test_what_was_silent_before_its_rule_was_made_is_dated_when_it_fell_silent(
+    sqlite_engine, days, mode
+):
+    """One word at most; of a station that has been gone for weeks, none but in the digest."""
+    site = Site(sqlite_engine)
+    site.field.announce(things=("dune-1", "dune-2"))
+    site.measure(START_MS)
+    now_ms = at_h(days * 24)
+    site.say(now_ms)
+    site.measure(now_ms, things=("dune-1",))
+    site.keep(now_ms)
+    site.keep(now_ms + MINUTE_MS)
+
+    assert site.levels("no_data") == [0, 3]
+    with site.engine.connect() as connection:
+        raised = connection.execute(select(alert_transition.c.at, alert_transition.c.level_to))
+        assert list(map(tuple, raised)) == [(at_h(1 + 6), 2), (at_h(1 + 48), 3)]
+        assert connection.execute(select(alert_notice.c.mode)).scalars().all() == [mode]
+
+
 def test_evidence_says_what_was_measured_where(site):
     _put_frost(site, enabled=True)
     site.measure(at_h(1), -3.0, things=("dune-1",))
@@ -290,6 +315,15 @@ def test_what_goes_on_is_told_again_unless_somebody_sees_to_it(watched):
     assert watched.notices() == [("immediate", "new"), ("immediate", "reminder")]
 
 
+def test_nobody_is_reminded_of_what_is_not_known_to_go_on(watched_on_sqlite):
+    watched = watched_on_sqlite
+    watched.arrive(rows(DRY, 0, 6), at_h(6))
+    listen(watched, at_h(10))
+
+    assert tell_afterwards(watched.engine, at_h(6) + 8 * DAY_MS) == 0
+    assert watched.notices() == [("immediate", "new")]
+
+
 def test_what_is_shelved_is_told_when_that_ends_if_it_still_holds(watched):
     acting.shelve(watched.engine, 1, "Oyun", START_MS, at_h(10), "pipes are being laid")
     watched.arrive(rows(DRY, 0, 6), at_h(6))
@@ -331,6 +365,24 @@ def test_a_rule_that_is_switched_off_ends_what_was_active_without_a_word(site):
     assert len(site.told()) == told
 
 
+def test_a_rule_that_is_switched_on_again_tells_nobody_of_a_recovery(site):
+    """What was told before it was switched off is no longer what people wait to hear the end of."""
+    _put_frost(site, enabled=True)
+    for hour in range(1, 4):
+        site.measure(at_h(hour), -3.0)
+    before = site.told()
+    _put_frost(site, enabled=False)
+    for hour in range(4, 10):
+        site.measure(at_h(hour), 20.0)
+    _put_frost(site, enabled=True)
+    site.keep(at_h(10))
+
+    assert [one[:2] for one in before] == 2 * [("frost", "raised")]
+    assert site.levels("frost") == [0, 0]
+    assert "cleared" not in [kind for _, kind, _ in site.told()]
+    assert {one.rule_rev for one in site.watches("frost")} == {2}  # a record of its own
+
+
 def test_rules_by_default_follow_the_soil_and_what_people_changed_stays(site):
     _put_frost(site, enabled=True)
     with writing(site.engine) as connection:
@@ -345,6 +397,34 @@ def test_rules_by_default_follow_the_soil_and_what_people_changed_stays(site):
 
     assert definitions["dry_soil"]["level"][0]["below"] == "0.4"
     assert definitions["frost"]["name"] == "Our frost"
+
+
+def test_the_seasons_of_a_site_follow_from_where_it_turns_out_to_lie(sqlite_engine):
+    field, renewal = Field(sqlite_engine), Renewal(sqlite_engine)
+    placed = inventory()
+    nowhere = [structs.replace(one, lat=None, lon=None) for one in placed.things]
+    months = []
+    for told in (structs.replace(placed, things=nowhere), placed):
+        payload = messages.encode(told)
+        field.take(Message(topics.inventory(GATEWAY), payload, START_MS), now_ms=START_MS)
+        renewal.step(START_MS)
+        with sqlite_engine.connect() as connection:
+            months.append(find_rule(connection, "kubuqi-north-dry-soil").rule.months)
+
+    assert months == [[], [4, 5, 6, 7, 8, 9, 10]]
+
+
+def test_a_rule_by_default_that_an_older_program_had_switched_on_is_switched_off(site):
+    with writing(site.engine) as connection:
+        own = alert_rule.c.kind == "blowing_sand"
+        definition = {"key": "kubuqi-north-blowing-sand", "kind": "blowing_sand"}
+        connection.execute(
+            update(alert_rule).where(own).values(definition=definition, enabled=True)
+        )
+        enter_defaults(connection, at_h(1))
+
+        assert connection.execute(select(alert_rule.c.enabled).where(own)).scalar_one() is False
+        assert find_rule(connection, "kubuqi-north-blowing-sand").rule.enabled is False
 
 
 def _put_frost(site, *, enabled):

@@ -1,5 +1,7 @@
 """Which series of a gateway a rule is about. Pure."""
 
+from decimal import Decimal
+
 import pytest
 
 from server.alerts.rules import Scope
@@ -35,5 +37,30 @@ def test_a_rule_of_no_property_is_about_what_is_measured_but_no_wind_is_from_now
 ):
     """A night of calm has no direction, and is no fault of the sensor; speed tells of that."""
     found = MAST.chosen(Scope(), properties)
+
+    assert [one.datastream_id for one in found] == expected
+
+
+def soil(depths_m):
+    probes = [
+        Measured(at, f"dune-1/soil-{at}/vwc", DUNE, f"soil-{at}", "vwc", "m3/m3", 600.0, depth_m,
+                 None, is_derived=False)
+        for at, depth_m in enumerate(depths_m)
+    ]  # fmt: skip
+    return Subjects(Place("kubuqi-dune"), [DUNE], probes)
+
+
+@pytest.mark.parametrize(
+    ("depths_m", "scope", "expected"),
+    [
+        ((0.05, 0.1, 0.3), Scope(), [1, 2]),
+        ((0.05, 0.02), Scope(), [0, 1]),
+        ((0.05, None), Scope(), [1]),
+        ((0.05, 0.3), Scope(depth_m=(Decimal(0), Decimal(1))), [0, 1]),
+        ((0.05, 0.3), Scope(sensor="soil-0"), [0]),
+    ],
+)
+def test_what_lies_above_the_roots_is_left_out_where_something_deeper_is(depths_m, scope, expected):
+    found = soil(depths_m).chosen(scope, ("vwc",), 0.1)
 
     assert [one.datastream_id for one in found] == expected
