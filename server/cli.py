@@ -1,4 +1,7 @@
-"""`saxaul-server`: reads the command line, runs what it asks for, explains what went wrong."""
+"""`saxaul-server`: reads the command line, runs what it asks for, explains what went wrong.
+
+What only the server itself needs is loaded when it is run: on a small machine that takes seconds.
+"""
 
 import argparse
 import os
@@ -7,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TypeAlias
@@ -16,7 +20,6 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from server import logs
-from server.app import build
 from server.carry import command as import_command
 from server.db.engine import describe, is_postgresql, open_engine
 from server.db.migrate import is_current, upgrade
@@ -28,11 +31,13 @@ from server.ingest.service import wall_clock_ms
 from server.ledger.account import read_account, read_gateways
 from server.ledger.sentences import lines
 from server.ledger.series import DEFAULT_DAYS, MAX_DAYS, Span
+from server.notify.commands import bounces as bounces_command
 from server.notify.commands import messages as notify_command
 from server.notify.commands import preview as preview_command
 from server.notify.commands import subscribers as subscribers_command
 from server.notify.setup import ways_of
 from server.replay import command as replay_command
+from server.roles.priority import give_way
 from server.roles.role import Duty, Role, duty_of, parse_workers
 from server.rollup import command as rollup_command
 from server.rollup import site_command
@@ -208,8 +213,12 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     if duty.role is not Role.ALL:
         logs.configure(role=duty.role.value)
+    if duty.role is Role.INGEST:
+        give_way()
     if not arguments.insecure_listen:
         _require_loopback(settings.http.host)
+    from server.app import build  # noqa: PLC0415 - see the module's docstring
+
     failed = threading.Event()
     with _stop_signals() as stop:
 
@@ -340,6 +349,9 @@ def _subscribers(arguments: argparse.Namespace) -> int:
 
 
 def _notify(arguments: argparse.Namespace) -> int:
+    if arguments.what == "bounce":
+        database = partial(_current_database, arguments)
+        return bounces_command.run(database, sys.stdin.buffer, wall_clock_ms(), _console())
     told = _settings(arguments).notify
     with _current_database(arguments) as engine:
         ways = ways_of(engine, told, notify_secrets(os.environ), wall_clock_ms)

@@ -50,12 +50,15 @@ class Asker:
     requests: int
     every_s: float
 
-    def times_ms(self) -> dict[str, list[float]]:
-        """Give the server times of each kind; raises SetupError for a wrong answer."""
+    def times_ms(self, turn: int = 0) -> dict[str, list[float]]:
+        """Give the server times of each kind; raises SetupError for a wrong answer.
+
+        What is asked, and when, depends on the turn.
+        """
         return {
-            "year_plot": self._ask(_SERIES, self._year),
-            "ten_series": self._ask(_SERIES, self._ten),
-            "latest_10k": self._ask("/api/v1/latest", lambda _: {}),
+            "year_plot": self._ask(_SERIES, self._year, turn),
+            "ten_series": self._ask(_SERIES, self._ten, turn),
+            "latest_10k": self._ask("/api/v1/latest", lambda _: {}, turn),
         }
 
     def require_right(self) -> None:
@@ -83,8 +86,10 @@ class Asker:
         span = {"from": from_ms, "to": from_ms + days * DAY_MS}
         return {"datastream": series, **span, "points": 2000}
 
-    def _ask(self, path: str, question: Callable[[random.Random], Parameters]) -> list[float]:
-        chance = random.Random(4)
+    def _ask(
+        self, path: str, question: Callable[[random.Random], Parameters], turn: int
+    ) -> list[float]:
+        chance = random.Random(4 + turn)
         times = []
         with _connected(self.url) as connection:
             for _ in range(_WARM_UP + self.requests):

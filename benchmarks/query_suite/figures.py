@@ -40,7 +40,9 @@ def figures(times: Times) -> dict[str, float]:
     quiet = {kind: p95(times.quiet[kind]) for kind in KINDS}
     loaded = {kind: p95(times.loaded[kind]) for kind in KINDS}
     told = {f"{kind}_p95_ms": quiet[kind] for kind in KINDS}
-    told["under_ingest_factor"] = max(loaded[kind] / quiet[kind] for kind in KINDS)
+    factors = {f"{kind}_factor": loaded[kind] / quiet[kind] for kind in KINDS}
+    told["under_ingest_factor"] = max(factors.values())
+    told |= factors
     told |= {f"{kind}_under_ingest_ms": loaded[kind] for kind in KINDS}
     told |= {f"{kind}_median_ms": float(np.median(times.quiet[kind])) for kind in KINDS}
     told["time_bucket_ms"] = float(np.median(times.time_bucket))

@@ -12,6 +12,7 @@ from server.api.answers.sending import JSON, send_made
 from server.api.answers.timing import stopwatch_of
 from server.api.edge import After, DatastreamId, Parameters, ServicesDep, SiteKey, next_address
 from server.api.newest.answer import Part, choose
+from server.api.newest.state import read_state
 from server.api.problems import ProblemError, documented
 from server.api.queries import DatastreamFilter
 from server.api.schemas import (
@@ -26,8 +27,6 @@ from server.api.schemas import (
     Thing,
 )
 from server.completeness.shares import Share, Shares
-from server.store.reading.bounded import reading
-from server.store.reading.newest import read_newest
 
 router = APIRouter(prefix="/api/v1")
 
@@ -155,12 +154,8 @@ def list_latest(
     request: Request, services: ServicesDep, wanted: Annotated[LatestParameters, Query()]
 ) -> Response:
     """Every datastream by id, also one that has not reported yet, with its newest observation."""
-    with (
-        stopwatch_of(request).part("read"),
-        reading(services.engine, services.read_timeout_s) as connection,
-    ):
-        written = services.catalog.read(connection)
-        found = read_newest(connection)
+    with stopwatch_of(request).part("read"):
+        written, found = read_state(services.engine, services.read_timeout_s, services.catalog)
     answer = choose(written, found, Part(wanted.site, wanted.after, wanted.limit))
     last = answer.last_id
     following = None if last is None else next_address(request, after=last)

@@ -177,6 +177,13 @@ class OutboxFigures(BaseModel):
     )
 
 
+class Certificate(BaseModel):
+    """A certificate that a gateway's uplink depends on."""
+
+    of: str = Field(description="broker, or authority: of the gateway's own file")
+    ends: Instant
+
+
 class GatewayStatus(BaseModel):
     """What a gateway last said of itself."""
 
@@ -187,6 +194,9 @@ class GatewayStatus(BaseModel):
     heartbeat_s: float | None = Field(None, description="How often it says so while online")
     resting: str = Field("", description="Why it is offline on purpose: its hours, its byte budget")
     rests_until: Instant | None = None
+    certificates: list[Certificate] = Field(
+        [], description="What its uplink depends on, where that speaks TLS"
+    )
     outbox: list[OutboxFigures] = []
 
 

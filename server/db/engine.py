@@ -1,6 +1,8 @@
 """Opens the database named by a URL and says which edition it is. Knows no table."""
 
 import re
+import select
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,8 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from server.errors import StoreError
@@ -26,6 +29,10 @@ _CONNECT_TIMEOUT_S = 5
 # system's own two hours would hold up all that wait for it.
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 _SERVER_KEEPALIVE = " ".join(f"-c tcp_{name}={value}" for name, value in _KEEPALIVE.items())
+# A connection that was used so lately is only tried when its server has sent something since, as
+# one does that ends: each trial has whoever asks wait for its turn once more.
+_TRUSTED_S = 2.0
+_USED_S = "saxaul_used_s"
 # A writer waits this long for another one (a migration, a backup) before it gives up.
 _BUSY_TIMEOUT_MS = 10_000
 
@@ -195,9 +202,8 @@ _URL_REMEDY = (
 
 
 def _postgresql(url: URL) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
-        pool_pre_ping=True,  # a restarted server is met with a new connection, not an error
         connect_args={
             "connect_timeout": _CONNECT_TIMEOUT_S,
             "application_name": "saxaul",
@@ -205,6 +211,42 @@ def _postgresql(url: URL) -> Engine:
             "options": f"-c timezone=UTC {_SERVER_KEEPALIVE}",
         },
     )
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", _require_alive)
+    return engine
+
+
+def _note_use(_connection: object, entry: ConnectionPoolEntry) -> None:
+    entry.info[_USED_S] = time.monotonic()
+
+
+def _require_alive(
+    connection: "psycopg.Connection[tuple[object, ...]]",
+    entry: ConnectionPoolEntry,
+    _proxy: object,
+) -> None:
+    """Have a restarted server met with a new connection, not with an error."""
+    used_s = entry.info.get(_USED_S)
+    if used_s is None:  # it is new
+        return
+    try:
+        if time.monotonic() - used_s > _TRUSTED_S or _has_news(connection):
+            _try(connection)
+    except psycopg.Error as error:
+        raise InvalidatePoolError from error
+
+
+def _has_news(connection: "psycopg.Connection[tuple[object, ...]]") -> bool:
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
+
+
+def _try(connection: "psycopg.Connection[tuple[object, ...]]") -> None:
+    before = connection.autocommit
+    connection.autocommit = True  # else it would begin a transaction
+    connection.execute(b"SELECT 1")
+    connection.autocommit = before
 
 
 def _describe_postgresql(connection: Connection) -> DatabaseInfo:

@@ -16,6 +16,7 @@ from server.web.alerts import pages as alerts
 from server.web.alerts.rules import router as alert_rules
 from server.web.display import age
 from server.web.headers import SecurityHeaders
+from server.web.soil.routes import router as soil_pages
 
 router = APIRouter(include_in_schema=False)
 
@@ -52,6 +53,7 @@ def install(app: FastAPI) -> None:
     app.include_router(alerts.router)
     app.include_router(subscribe.router)
     app.include_router(links.router)
+    app.include_router(soil_pages)
     app.mount("/static", StaticFiles(directory=_FOLDER / "static"), name="static")
     app.add_middleware(SecurityHeaders)
 

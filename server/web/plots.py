@@ -15,10 +15,8 @@ from server.api.edge import DatastreamId, ServicesDep
 from server.api.problems import ProblemError
 from server.api.series.assembly import Question, assemble, level_for
 from server.api.series.choice import HOUR_MS, Level
-from server.api.series.known import Known, known
+from server.api.series.known import Known, reading_known
 from server.store.port import Floats
-from server.store.reading.bounded import reading
-from server.store.reading.rollups import read_horizons
 from server.store.reading.series import Span
 from server.web import sentences
 from server.web.display import Display, display_for
@@ -67,18 +65,17 @@ def read_plot(
     """Columns of the last hours of a datastream, ready to be drawn."""
     until = services.clock()
     span = Span(max(0, until - hours * HOUR_MS), until + 1)
-    with reading(services.engine, services.read_timeout_s) as connection:
-        found = known(connection, [datastream_id])
-        if not found:
+    with reading_known(services.engine, services.read_timeout_s, [datastream_id]) as opened:
+        if not opened.known:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no datastream {datastream_id}.")
-        (series,) = found
-        level = level_for(found, Question(span, _POINTS_READ), read_horizons(connection))
+        (series,) = opened.known
+        level = level_for(opened.known, Question(span, _POINTS_READ), opened.horizons)
         if level is not Level.RAW:
             question = Question(span, _BUCKETS, level)
-            answer = assemble(connection, found, question, until)
+            answer = assemble(opened, question, until)
             return _of_buckets(series, span, envelope(answer))
         rows = services.store.read_range(
-            connection, datastream_id, span.from_ms, span.to_ms, MAX_PLOT_ROWS
+            opened.connection, datastream_id, span.from_ms, span.to_ms, MAX_PLOT_ROWS
         )
     return _of_observations(series, span, prepare(rows, series.interval_s, _SLICES))
 

@@ -10,6 +10,9 @@ from server.rollup.statistics import HOUR_MS
 from server.web.board import WORDS, Board, State, Station, gateway_state
 
 _SAID = 3
+_DAY_MS = 24 * HOUR_MS
+# From then on the rule that comes with the program warns, too.
+_ENDS_SOON_MS = 30 * _DAY_MS
 _SPACE = "\N{NO-BREAK SPACE}"  # a number stays with its unit
 
 
@@ -49,6 +52,19 @@ def gateway(one: Gateway, now: int) -> str:
         until = datetime.fromtimestamp(one.status.rests_until / 1000, UTC)
         return f"Gateway {one.id} rests until {until:%H:%M} UTC ({one.status.resting})"
     return f"Gateway {one.id} is {'not heard yet' if state == 'unknown' else state}"
+
+
+def certificate(one: Gateway, now: int) -> str:
+    """Say that a certificate on which a gateway's uplink depends ends soon; empty for none."""
+    first = min(one.status.certificates, key=lambda each: each.ends, default=None)
+    if first is None or first.ends - now > _ENDS_SOON_MS:
+        return ""
+    on = f"{datetime.fromtimestamp(first.ends / 1000, UTC):%Y-%m-%d}"
+    if first.ends <= now:
+        return f"The {first.of}'s certificate that {one.id} depends on ended on {on}: renew it"
+    days = (first.ends - now) // _DAY_MS
+    left = f"in {plural(days, 'day')}" if days else "in less than a day"
+    return f"The {first.of}'s certificate that {one.id} depends on ends on {on}, {left}: renew it"
 
 
 def there(share: Share) -> str:

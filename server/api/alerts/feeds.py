@@ -1,5 +1,6 @@
 """Feeds of a site's warnings: Atom (RFC 4287), and each change as CAP 1.2."""
 
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -7,17 +8,27 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from server.api.alerts.facts import Home, Surroundings, read_change, read_changes, read_surroundings
+from server.api.alerts.facts import (
+    TAKEN_BACK,
+    Home,
+    Recorded,
+    Surroundings,
+    is_told,
+    read_change,
+    read_changes,
+    read_surroundings,
+)
 from server.api.edge import Id, Parameters, Services, ServicesDep, SiteKey
 from server.api.problems import ProblemError, documented
 from server.api.schemas import Items
-from server.watch.reading import read_history
+from server.watch.reading import Happened, read_history
 from server.words.feeds import atom, cap
 from server.words.languages import DEFAULT, LANGUAGES
 
 router = APIRouter(prefix="/feeds", tags=["feeds"])
 
 _ENTRIES = 50
+_DAY_MS = 86_400_000
 _PATTERN = f"^({'|'.join(LANGUAGES)})$"
 
 
@@ -25,6 +36,17 @@ class FeedParameters(Parameters):
     """In which language."""
 
     language: Annotated[str, Field(pattern=_PATTERN, examples=list(LANGUAGES))] = DEFAULT
+
+
+class CapParameters(Parameters):
+    """In which languages: in all, unless one is wished for."""
+
+    language: Annotated[str, Field(pattern=_PATTERN, examples=list(LANGUAGES))] | None = None
+
+    @property
+    def languages(self) -> list[str]:
+        """List the languages of the message; the same name stands for the same message."""
+        return list(LANGUAGES) if self.language is None else [self.language]
 
 
 class FeedAddress(BaseModel):
@@ -78,7 +100,7 @@ def read_feed(
     site: Annotated[SiteKey, Path()],
     wanted: Annotated[FeedParameters, Query()],
 ) -> Response:
-    """Answer with the newest 50 changes as Atom."""
+    """Answer with the newest 50 changes as Atom; readers that send If-None-Match pay for news."""
     with services.engine.connect() as connection:
         around = read_surroundings(connection)
         home = _home(around, site)
@@ -87,15 +109,41 @@ def read_feed(
     entries = [
         atom.Entry(
             one.fact,
-            one.recorded_at_ms,
-            page=f"{base}/alerts/{one.watch_id}",
-            cap=f"{base}/feeds/{site}/cap/{one.fact.key}.xml?language={wanted.language}",
+            one.told_at_ms,
+            page=f"{base}/alerts/{one.watch_id}?language={wanted.language}",
+            cap=f"{base}/feeds/{site}/cap/{one.fact.key}.xml",
         )
         for one in changes
     ]
     address = _feed_address(request, site, wanted.language)
-    feed = atom.Feed(address.partition("?")[0], address, home.name, "Saxaul", services.clock())
-    return Response(atom.atom(feed, entries, wanted.language), media_type=atom.MEDIA_TYPE)
+    # A feed in which nothing stands says the same all day.
+    today_ms = services.clock() // _DAY_MS * _DAY_MS
+    feed = atom.Feed(address.partition("?")[0], address, home.name, "Saxaul", today_ms)
+    return _answer(request, atom.atom(feed, entries, wanted.language), atom.MEDIA_TYPE)
+
+
+@router.get(
+    f"/{{site}}/cap/{{change_id}}{TAKEN_BACK}.xml",
+    summary="Read as CAP 1.2 that late data took a change back",
+    response_class=Response,
+    responses=_answers(cap.MEDIA_TYPE),
+)
+def read_cancel(
+    request: Request,
+    services: ServicesDep,
+    site: Annotated[SiteKey, Path()],
+    change_id: Id,
+    wanted: Annotated[CapParameters, Query()],
+) -> Response:
+    """Answer with the message that cancels the one of a change that turned out not to be so."""
+    found, home, _ = _read_change(services, site, change_id)
+    if not found.fact.is_taken_back:
+        detail = f"Change {change_id} of site '{site}' holds: read {change_id}.xml."
+        raise ProblemError(HTTPStatus.NOT_FOUND, detail)
+    issuer = _issuer(request, home, found.watch_id)
+    cancelled = _reference(issuer, change_id, found.recorded_at_ms)
+    written = cap.cap(found.fact, found.told_at_ms, issuer, wanted.languages, [cancelled])
+    return _answer(request, written, cap.MEDIA_TYPE)
 
 
 @router.get(
@@ -109,27 +157,55 @@ def read_cap(
     services: ServicesDep,
     site: Annotated[SiteKey, Path()],
     change_id: Id,
-    wanted: Annotated[FeedParameters, Query()],
+    wanted: Annotated[CapParameters, Query()],
 ) -> Response:
     """Answer with one message, which refers to the earlier ones of its episode."""
-    with services.engine.connect() as connection:
-        around = read_surroundings(connection)
-        home = _home(around, site)
-        found = read_change(connection, site, change_id, around)
-        if found is None:
-            detail = f"Site '{site}' has no change {change_id}, or late data took it back."
-            raise ProblemError(HTTPStatus.NOT_FOUND, detail)
-        history = read_history(connection, found.watch_id)
-    issuer = _issuer(request, home)
+    found, home, history = _read_change(services, site, change_id)
+    if found.fact.is_taken_back:
+        detail = (
+            f"Change {change_id} of site '{site}' was taken back by late data: read "
+            f"{found.fact.key}.xml, which cancels it."
+        )
+        raise ProblemError(HTTPStatus.NOT_FOUND, detail)
+    issuer = _issuer(request, home, found.watch_id)
     earlier: list[cap.Reference] = []
     for one in history:
         if one.superseded_at_ms is not None or one.id >= change_id:
             continue
         if one.level_to == 0 and one.level_from > 0:
             break  # that was the end of the episode before
-        earlier.append(cap.Reference(cap.identifier(issuer, str(one.id)), one.recorded_at_ms))
-    written = cap.cap(found.fact, found.recorded_at_ms, issuer, [wanted.language], earlier[::-1])
-    return Response(written, media_type=cap.MEDIA_TYPE)
+        if is_told(one.kind, one.level_to):
+            earlier.append(_reference(issuer, one.id, one.recorded_at_ms))
+    told_ms = found.recorded_at_ms
+    written = cap.cap(found.fact, told_ms, issuer, wanted.languages, earlier[::-1])
+    return _answer(request, written, cap.MEDIA_TYPE)
+
+
+def _read_change(
+    services: Services, site: str, change_id: int
+) -> tuple[Recorded, Home, list[Happened]]:
+    with services.engine.connect() as connection:
+        around = read_surroundings(connection)
+        home = _home(around, site)
+        found = read_change(connection, site, change_id, around)
+        if found is None:
+            detail = f"Site '{site}' has no change {change_id}."
+            raise ProblemError(HTTPStatus.NOT_FOUND, detail)
+        return found, home, read_history(connection, found.watch_id)
+
+
+def _reference(issuer: cap.Issuer, change_id: int, sent_ms: int) -> cap.Reference:
+    return cap.Reference(cap.identifier(issuer, str(change_id)), sent_ms)
+
+
+def _answer(request: Request, written: bytes, media_type: str) -> Response:
+    """Answer with a document, or that the reader has it (RFC 9110, 13.1.2)."""
+    tag = f'"{sha256(written).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "public, no-cache"}
+    held = request.headers.get("if-none-match", "")
+    if tag in held or held.strip() == "*":
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(written, media_type=media_type, headers=headers)
 
 
 def _home(around: Surroundings, site: str) -> Home:
@@ -151,7 +227,8 @@ def _feed_address(request: Request, site: str, language: str) -> str:
     return f"{_base(request)}/feeds/{site}.atom?language={language}"
 
 
-def _issuer(request: Request, home: Home) -> cap.Issuer:
+def _issuer(request: Request, home: Home, watch_id: int) -> cap.Issuer:
     """Name who warns: the site, at the host that is asked."""
-    host = urlsplit(_base(request)).hostname or "localhost"
-    return cap.Issuer(f"{home.key}@{host}", home.name, home.key, _base(request))
+    base = _base(request)
+    host = urlsplit(base).hostname or "localhost"
+    return cap.Issuer(f"{home.key}@{host}", home.name, home.key, f"{base}/alerts/{watch_id}")

@@ -11,16 +11,20 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from server.api import queries
 from server.store.port import Int32s
+from server.store.reading.binary import Arrays, Ask
 
 _TABLES = ("datastream", "thing", "site", "observed_property", "deployment", "sensor")
-_ONE = "(SELECT ROW(count(*), sum(hashint8(xmin::text::bigint)))::text FROM {})"
-_VERSION = text("SELECT " + ", ".join(map(_ONE.format, _TABLES)))
+# A number by what wrote each row, and how many there are.
+_ONE = "(SELECT COALESCE(sum(hashint8(xmin::text::bigint)), 0) + count(*) * 1000003 FROM {})"
+VERSION = Ask(
+    "SELECT " + ", ".join(map(_ONE.format, _TABLES)), (), tuple((one, "long") for one in _TABLES)
+)
 
-Version = Sequence[str] | None
+Version = Sequence[int] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,19 +47,13 @@ class CatalogKeeper:
     def __init__(self) -> None:
         self._kept: WrittenCatalog | None = None
 
-    def read(self, connection: Connection) -> WrittenCatalog:
-        """Give the catalog as this transaction sees it."""
-        version = _version(connection)
+    def read(self, connection: Connection, found: Arrays | None) -> WrittenCatalog:
+        """Give the catalog as this transaction sees it; `found` is what it answers to `VERSION`."""
+        version = None if found is None else [int(found[one][0]) for one in _TABLES]
         kept = self._kept
         if kept is None or version is None or kept.version != version:
             kept = self._kept = _write(connection, version)
         return kept
-
-
-def _version(connection: Connection) -> Version:
-    if connection.dialect.name != "postgresql":
-        return None
-    return tuple(connection.execute(_VERSION).one())
 
 
 def _write(connection: Connection, version: Version) -> WrittenCatalog:

@@ -21,14 +21,14 @@ from server.api.series.choice import (
 )
 from server.api.series.days import day_edges
 from server.api.series.gaps import breaks
-from server.api.series.known import Known
+from server.api.series.known import Known, Opened
 from server.api.series.lttb import thin_stretches
 from server.rollup.marks import Level as Kept
 from server.rollup.statistics import summarise_runs
 from server.store.port import Int64s
 from server.store.reading.buckets import Buckets, widened
 from server.store.reading.raw import Rows
-from server.store.reading.rollups import Horizons, read_horizons
+from server.store.reading.rollups import Horizons
 from server.store.reading.series import (
     Limits,
     Span,
@@ -106,18 +106,15 @@ class _Found:
         return breaks(own.start_ms, own.summary.n, self.step_ms, series.interval_s, edges_ms)
 
 
-def assemble(
-    connection: Connection, series: Sequence[Known], question: Question, now_ms: int
-) -> Assembled:
+def assemble(opened: Opened, question: Question, now_ms: int) -> Assembled:
     """Answer; raises TooManyError when it takes more observations than may be read.
 
     An envelope answers where lttb, because of very many gaps, would not keep to the points.
     """
-    span = question.span
-    horizons = read_horizons(connection)
+    span, series, horizons = question.span, opened.known, opened.horizons
     level = question.level or level_for(series, question, horizons)
     read = {Level.RAW: _of_raw, Level.HOUR: _of_hours, Level.DAY: _of_days}[level]
-    found = read(connection, series, question, Limits(now_ms, horizons.raw_ms))
+    found = read(opened.connection, series, question, Limits(now_ms, horizons.raw_ms))
     told = [found.buckets[one.id] for one in series]
     broken = [found.breaks(one) for one in series]
     if question.downsample is Downsample.LTTB:
@@ -125,7 +122,7 @@ def assemble(
     axis, columns = align(told, broken)
     if question.downsample is Downsample.LTTB and len(axis) > _MOST_TIMES * question.points:
         enveloped = replace(question, downsample=Downsample.ENVELOPE)
-        return assemble(connection, series, enveloped, now_ms)
+        return assemble(opened, enveloped, now_ms)
     expected_ms = min(span.to_ms, now_ms) - span.from_ms
     return Assembled(
         question,

@@ -15,9 +15,8 @@ from server.api.problems import ProblemError, documented
 from server.api.series.answer import encode
 from server.api.series.assembly import Downsample, Question, assemble
 from server.api.series.choice import DAY_MS, Level
-from server.api.series.known import Known, known
+from server.api.series.known import Known, reading_known
 from server.api.series.schemas import Series
-from server.store.reading.bounded import reading
 from server.store.reading.series import Span
 from wire.batch import MAX_TIME_MS
 
@@ -86,10 +85,13 @@ def read_series(
     now_ms = services.clock()
     question = _question(wanted, now_ms)
     watch = stopwatch_of(request)
-    with watch.part("read"), reading(services.engine, services.read_timeout_s) as connection:
-        found = known(connection, list(dict.fromkeys(wanted.datastream)))
-        _require_all(found, wanted.datastream)
-        answer = assemble(connection, found, question, now_ms)
+    ids = list(dict.fromkeys(wanted.datastream))
+    with (
+        watch.part("read"),
+        reading_known(services.engine, services.read_timeout_s, ids) as opened,
+    ):
+        _require_all(opened.known, wanted.datastream)
+        answer = assemble(opened, question, now_ms)
     with watch.part("write"):
         body = encode(answer)
     return send(request, body, JSON, {})

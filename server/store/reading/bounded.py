@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import psycopg
@@ -10,11 +10,12 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from server.errors import ServerError
+from server.store.reading.binary import Arrays, Ask, driver_of, send
 
 # So often, in steps of its virtual machine, SQLite asks whether to go on: about every millisecond.
 _STEPS = 20_000
-# In one message: on a machine that has much to do, each answer of the database is waited for.
-_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {}"
+_BEGIN = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_LIMIT = "SET LOCAL statement_timeout = {}"
 
 
 class TooSlowError(ServerError):
@@ -29,10 +30,43 @@ def reading(
 
     On SQLite the time is that of all statements together.
     """
-    within = _on_sqlite if engine.dialect.name == "sqlite" else _on_postgresql
-    try:
-        with within(engine, seconds, monotonic) as connection:
+    if engine.dialect.name != "sqlite":
+        with reading_first(engine, seconds, ()) as (connection, _):
             yield connection
+        return
+    with _explained(seconds), _on_sqlite(engine, seconds, monotonic) as connection:
+        yield connection
+
+
+@contextmanager
+def reading_first(
+    engine: Engine, seconds: float, asks: Sequence[Ask]
+) -> Iterator[tuple[Connection, Sequence[Arrays]]]:
+    """Do so on PostgreSQL, with the answers to some questions at the beginning.
+
+    All of it goes in one message: on a machine that has much to do, whoever waits for the database
+    is woken late, and as often as there are answers.
+    """
+    limit = _LIMIT.format(max(1, int(seconds * 1000))).encode()
+    autocommit = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    with _explained(seconds), autocommit as connection:
+        driver = driver_of(connection)
+        try:
+            with driver.pipeline():
+                for statement in (_BEGIN, limit):
+                    driver.execute(statement)
+                asked = [send(driver, one) for one in asks]
+            yield connection, [one.arrays() for one in asked]
+        finally:
+            if not driver.closed:
+                driver.rollback()
+
+
+@contextmanager
+def _explained(seconds: float) -> Iterator[None]:
+    """Turn what the database says of its time limit into TooSlowError."""
+    try:
+        yield
     except (OperationalError, psycopg.OperationalError, sqlite3.OperationalError) as error:
         if not _is_cut_off(error):
             raise
@@ -41,23 +75,6 @@ def reading(
             "a shorter range, for fewer datastreams, or for hourly or daily values "
             "(/api/v1/series with resolution=hour or day)."
         ) from error
-
-
-@contextmanager
-def _on_postgresql(
-    engine: Engine, seconds: float, _monotonic: Callable[[], float]
-) -> Iterator[Connection]:
-    begin = _BEGIN.format(max(1, int(seconds * 1000)))
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        driver = connection.connection.driver_connection
-        if not isinstance(driver, psycopg.Connection):
-            raise TypeError("this needs a psycopg connection")
-        connection.exec_driver_sql(begin)
-        try:
-            yield connection
-        finally:
-            if not driver.closed:
-                driver.rollback()
 
 
 @contextmanager

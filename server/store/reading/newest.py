@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from server.db.tables import latest
 from server.store.port import Floats, Int32s, Int64s
-from server.store.reading.binary import Fields, columns_of, fetch
+from server.store.reading.binary import Arrays, Ask, Fields, columns_of, fetch
 
 _FIELDS: Fields = (
     ("datastream_id", "int"),
@@ -25,6 +25,7 @@ FROM latest
 _SQLITE_QUERY = """
 SELECT datastream_id, time, value, quality, received_at, reason <> '' FROM latest
 """
+ASK = Ask(_QUERY, (), _FIELDS)
 _COLUMN = latest.c
 _REASONS = select(_COLUMN.datastream_id, _COLUMN.reason).where(_COLUMN.reason != "")
 
@@ -47,10 +48,13 @@ class Newest:
 def read_newest(connection: Connection) -> Newest:
     """Read all of them."""
     if connection.dialect.name == "postgresql":
-        columns = fetch(connection, _QUERY, [], _FIELDS)
-    else:
-        rows = [tuple(row) for row in connection.exec_driver_sql(_SQLITE_QUERY)]
-        columns = columns_of(rows, _FIELDS)
+        return newest_of(connection, fetch(connection, _QUERY, [], _FIELDS))
+    rows = [tuple(row) for row in connection.exec_driver_sql(_SQLITE_QUERY)]
+    return newest_of(connection, columns_of(rows, _FIELDS))
+
+
+def newest_of(connection: Connection, columns: Arrays) -> Newest:
+    """Make them of what was found; only where there are reasons these are read."""
     reasons = {}
     if columns.pop("has_reason").any():
         reasons = {row.datastream_id: row.reason for row in connection.execute(_REASONS)}

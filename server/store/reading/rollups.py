@@ -10,7 +10,7 @@ from server.db.tables import retention_horizon
 from server.rollup.marks import Level
 from server.rollup.statistics import Summary, direction_of
 from server.store.port import Floats, Int32s, Int64s
-from server.store.reading.binary import INSTANT, Fields, columns_of, fetch
+from server.store.reading.binary import INSTANT, Arrays, Ask, Fields, columns_of
 from server.store.reading.buckets import Buckets
 
 _ID: Fields = (("datastream_id", "int"),)
@@ -26,6 +26,9 @@ _SQLITE_QUERY = (
     "WHERE datastream_id = ? AND start >= ? AND start < ? ORDER BY start"
 )
 _HORIZONS = select(retention_horizon.c.level, retention_horizon.c.before)
+ASK_HORIZONS = Ask(
+    "SELECT level, before FROM retention_horizon", (), (("level", "text"), ("before", "time"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +84,29 @@ class Rollups:
         )
 
 
-def read_rollups(connection: Connection, part: Part) -> Rollups:
-    """Read what is kept, out of date or not."""
-    if connection.dialect.name == "postgresql":
-        columns = ", ".join(
-            f"COALESCE({name}, 'NaN')" if kind == "double" else name for name, kind in part.fields
-        )
-        query = _QUERY.format(columns=columns, level=part.level.value, instant=INSTANT.format("%s"))
-        parameters = [list(part.datastream_ids), part.from_ms, part.to_ms]
-        found = fetch(connection, query, parameters, part.fields)
-    else:
-        names = ", ".join(name for name, _ in part.fields)
-        query = _SQLITE_QUERY.format(columns=names, level=part.level.value)
-        rows = [
-            tuple(row)
-            for one in part.datastream_ids
-            for row in connection.exec_driver_sql(query, (one, part.from_ms, part.to_ms))
-        ]
-        found = columns_of(rows, part.fields)
+def ask_rollups(part: Part) -> Ask:
+    """Say what to ask PostgreSQL for what is kept, out of date or not."""
+    columns = ", ".join(
+        f"COALESCE({name}, 'NaN')" if kind == "double" else name for name, kind in part.fields
+    )
+    query = _QUERY.format(columns=columns, level=part.level.value, instant=INSTANT.format("%s"))
+    return Ask(query, [list(part.datastream_ids), part.from_ms, part.to_ms], part.fields)
+
+
+def read_sqlite(connection: Connection, part: Part) -> Arrays:
+    """Read the same from SQLite."""
+    names = ", ".join(name for name, _ in part.fields)
+    query = _SQLITE_QUERY.format(columns=names, level=part.level.value)
+    rows = [
+        tuple(row)
+        for one in part.datastream_ids
+        for row in connection.exec_driver_sql(query, (one, part.from_ms, part.to_ms))
+    ]
+    return columns_of(rows, part.fields)
+
+
+def rollups_of(part: Part, found: Arrays) -> Rollups:
+    """Put what was found in order."""
     if len(part.datastream_ids) == 1:
         found["datastream_id"] = np.full(len(found["start"]), part.datastream_ids[0], np.int32)
     order = np.lexsort((found["start"], found["datastream_id"]))
@@ -117,5 +125,14 @@ class Horizons:
 
 def read_horizons(connection: Connection) -> Horizons:
     """Read how far back each level reaches."""
-    found = {row.level: row.before for row in connection.execute(_HORIZONS)}
-    return Horizons(found.get("raw", 0), found.get("hour", 0))
+    return _horizons({row.level: row.before for row in connection.execute(_HORIZONS)})
+
+
+def horizons_of(found: Arrays) -> Horizons:
+    """Take them from what PostgreSQL answers to `ASK_HORIZONS`."""
+    levels, before_ms = (found[name].tolist() for name in ("level", "before"))
+    return _horizons(dict(zip(levels, before_ms, strict=True)))
+
+
+def _horizons(before_ms: Mapping[str, int]) -> Horizons:
+    return Horizons(before_ms.get("raw", 0), before_ms.get("hour", 0))

@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 from server.rollup.marks import Level, Marked, read_marked
 from server.rollup.statistics import HOUR_MS, Bools, summarise, summarise_runs
 from server.store.port import Int64s
+from server.store.reading.binary import fetch_all
 from server.store.reading.buckets import Buckets, joined
-from server.store.reading.marked import read_doubtful
+from server.store.reading.marked import ask_doubtful, doubtful, read_doubtful
 from server.store.reading.raw import Rows, Windows, read_windows
-from server.store.reading.rollups import Part, Rollups, read_rollups
+from server.store.reading.rollups import Part, Rollups, ask_rollups, read_sqlite, rollups_of
 
 # Buckets that end later than this before now are computed from observations: that is soon done,
 # and to look through the marks that ingest adds to the hour that is under way is not.
@@ -86,13 +87,12 @@ def read_buckets(
     """
     horizon_ms = limits.horizon_ms
     fresh_ms = min(span.to_ms, limits.now_ms - RECENT_MS)
-    marked = _marked(connection, level, wanted, fresh_ms)
+    marked, rollups = _read_kept(connection, level, wanted, fresh_ms)
     raw = {
         one.datastream_id: _from_raw(one, span, fresh_ms, horizon_ms)
         | (_marks_of(one, marked) & (one.edges_ms[:-1] >= horizon_ms))
         for one in wanted
     }
-    rollups = read_rollups(connection, _part(level, wanted))
     windows = _joined_windows([_windows(one, raw[one.datastream_id], span) for one in wanted])
     rows = read_windows(connection, windows, MOST_ROWS, _REMEDY)
     return {
@@ -119,28 +119,51 @@ class _Marks:
     at_ms: Mapping[int, Int64s]
 
 
-def _marked(
+def _read_kept(
     connection: Connection, level: Level, wanted: Sequence[Wanted], fresh_ms: int
-) -> _Marks:
-    """Read the marks of the buckets before `fresh_ms`.
+) -> tuple[_Marks, Rollups]:
+    """Read the marks of the buckets before `fresh_ms`, and what is kept.
 
-    Midnight may lie within an hour: an hour that is marked touches the day in which it ends, too.
+    The marks are read first, or both in one snapshot (`server.rollup.marks`).
+    """
+    part = _part(level, wanted)
+    ids, first = part.datastream_ids, part.from_ms - HOUR_MS
+    if connection.dialect.name == "sqlite":
+        hours = _read_hours(connection, level, ids, first, fresh_ms)
+        found = read_sqlite(connection, part)
+    else:
+        asks = (ask_doubtful(Level.HOUR, first, fresh_ms), ask_rollups(part))
+        few, found = fetch_all(connection, asks)
+        whole_day = level is Level.DAY and len(few["start"])
+        known = None if whole_day else doubtful(ids, few["start"])
+        hours = _read_hours(connection, level, ids, first, fresh_ms) if known is None else known
+    marks = [hours]
+    if level is Level.DAY:
+        marks += _read_days(connection, ids, hours, Span(part.from_ms, fresh_ms))
+    by_id = {
+        id_: np.concatenate([one.start_ms[one.datastream_id == id_] for one in marks])
+        for id_ in ids
+    }
+    return _Marks(by_id), rollups_of(part, found)
+
+
+def _read_hours(
+    connection: Connection, level: Level, ids: Sequence[int], from_ms: int, to_ms: int
+) -> Marked:
+    """Read which hours are marked.
+
     Of days only those of the series themselves are told: each takes a whole day's observations.
     """
-    ids = [one.datastream_id for one in wanted]
-    first = min(int(one.edges_ms[0]) for one in wanted)
     read = read_marked if level is Level.DAY else read_doubtful
-    hours = read(connection, Level.HOUR, ids, first - HOUR_MS, fresh_ms)
-    found = [hours]
-    if level is Level.DAY:
-        ends = Marked(hours.datastream_id, hours.start_ms + HOUR_MS - 1)
-        found += [ends, read_marked(connection, Level.DAY, ids, first, fresh_ms)]
-    return _Marks(
-        {
-            id_: np.concatenate([one.start_ms[one.datastream_id == id_] for one in found])
-            for id_ in ids
-        }
-    )
+    return read(connection, Level.HOUR, ids, from_ms, to_ms)
+
+
+def _read_days(
+    connection: Connection, ids: Sequence[int], hours: Marked, span: Span
+) -> Sequence[Marked]:
+    """Tell which days are marked, and in which an hour ends that is: midnight may lie within."""
+    ends = Marked(hours.datastream_id, hours.start_ms + HOUR_MS - 1)
+    return [ends, read_marked(connection, Level.DAY, ids, span.from_ms, span.to_ms)]
 
 
 def _marks_of(wanted: Wanted, marks: _Marks) -> Bools:

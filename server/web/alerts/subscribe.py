@@ -21,15 +21,13 @@ from server.notify.channels.web_push.vapid import read_or_make
 from server.notify.wishes import MODES, Asker, Wish
 from server.web.alerts.forms import Form, OwnForm
 from server.web.alerts.templating import show
-from server.web.alerts.texts import Tongue, others, wished_language
-from server.words.languages import LANGUAGES
+from server.web.alerts.texts import LANGUAGE_PATTERN, Tongue, others, wished_language
 from server.words.phrases import PHRASES
 from wire.errors import ConfigError
 
 router = APIRouter(include_in_schema=False)
 
 WEB_PUSH = "web_push"
-_LANGUAGE = f"^({'|'.join(LANGUAGES)})$"
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::00)?")
 # So many stations are offered one by one; of more, sites.
 _MOST_STATIONS = 60
@@ -45,7 +43,7 @@ _KINDS = tuple(key for key, one in KINDS.items() if one.pace in (Pace.SAMPLE, Pa
 class SubscribeParameters(Parameters):
     """In which language, and about which site."""
 
-    language: Annotated[str, Field(pattern=_LANGUAGE)] | None = None
+    language: Annotated[str, Field(pattern=LANGUAGE_PATTERN)] | None = None
     site: SiteKey | None = None
 
 
@@ -119,6 +117,8 @@ def _minutes(text: str) -> int | None:
 def _trouble(tongue: Tongue, form: Form, error: ConfigError) -> str:
     if "address" in error.source:
         return tongue("bad_address", address=form.one("address")[:100] or "?")
+    if error.source == "wishes":
+        return tongue("too_many")
     if "quiet" in error.source:
         return tongue("bad_quiet")
     return tongue("bad", detail=f"{error}")

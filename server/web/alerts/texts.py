@@ -1,11 +1,14 @@
-"""What the pages for subscribers say, in English: these are the names in the catalogs, too."""
+"""What the pages of warnings and for subscribers say, in English: the names in the catalogs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
-from babel.dates import get_timezone_location
+from babel.dates import format_timedelta, get_timezone_location
+from babel.lists import format_list
 
 from server.words.languages import LANGUAGES, Language, language_of, locale_of, say
 from server.words.phrases import N_
+from server.words.quantities import duration, instant
 
 TEXTS = {
     "title": N_("Get warnings by message"),
@@ -54,6 +57,7 @@ TEXTS = {
     "not_set_up": N_("This server sends no messages yet. Ask whoever runs it."),
     "bad_address": N_("We cannot write to %(address)s. Write it as in name@example.org."),
     "bad_quiet": N_("Write both times of rest, as in 21:00 and 06:30."),
+    "too_many": N_("Very many people are asking just now. Please try again in an hour."),
     "bad": N_("This cannot be kept: %(detail)s"),
     "press": N_("Nothing has happened yet: press the button if you want it."),
     "confirm_ask": N_("Do you want warnings of %(site)s?"),
@@ -81,7 +85,73 @@ TEXTS = {
     "forget_done": N_("You get no more messages, and what we knew of you is deleted."),
     "dead_link": N_("This link does not hold any more."),
     "anew": N_("Ask for messages anew"),
+    "alerts": N_("Warnings"),
+    "none_new": N_("Nothing new to warn of"),
+    "count_3": N_("Serious warnings: %(count)s"),
+    "count_2": N_("Warnings: %(count)s"),
+    "count_1": N_("Notices: %(count)s"),
+    "count_seen_to": N_("Seen to: %(count)s"),
+    "count_unseen": N_("Cannot see: %(places)s"),
+    "now": N_("Now"),
+    "unseen": N_("Cannot see"),
+    "unseen_hint": N_(
+        "Nothing good was measured there lately. It may be dry or not: nobody is told that it is "
+        "over."
+    ),
+    "unseen_at": N_("We cannot see at %(place)s: %(kinds)s"),
+    "last_seen": N_("last seen %(ago)s"),
+    "before": N_("Before"),
+    "seen_to": N_("Somebody sees to it"),
+    "shelved": N_("Put aside"),
+    "was": N_("was: %(severity)s"),
+    "rule": N_("rule “%(rule)s”"),
+    "times_of": N_("times of %(zone)s"),
+    "sees_to": N_("%(who)s sees to it, since %(ago)s"),
+    "nobody": N_("nobody sees to it yet"),
+    "put_aside": N_("put aside by %(who)s until %(until)s"),
+    "held_back": N_("Nobody is told of it now, for its gateway is gone"),
+    "fine": N_("%(name)s, %(place)s: nothing to warn of now."),
+    "stations": N_("Stations"),
+    "rules": N_("Rules"),
+    "as_json": N_("As JSON"),
+    "feed_of": N_("Feed of %(site)s"),
+    "evidence": N_("Evidence"),
+    "time_shown": N_("Time shown"),
+    "all": N_("All"),
+    "plot_key": N_("Dashed: where a level begins. Shaded: while it was so."),
+    "plot_needs": N_("The plot needs JavaScript; what it rests on stands below."),
+    "plot_failed": N_("The plot could not be read."),
+    "care_hint": N_("Nobody is reminded any more, until it gets worse."),
+    "your_name": N_("Your name"),
+    "note": N_("Note, if any"),
+    "remark_do": N_("Write a remark"),
+    "remark": N_("Remark"),
+    "remark_keep": N_("Keep the remark"),
+    "unshelve_do": N_("Tell of it again"),
+    "shelve_do": N_("Put it aside"),
+    "shelve_hint": N_("It goes on being watched, but nobody is told of it for that long."),
+    "for_how_long": N_("For how long"),
+    "why": N_("Why"),
+    "acts": N_("What people did"),
+    "act_ack": N_("%(who)s takes care of it"),
+    "act_comment": N_("%(who)s remarks"),
+    "act_shelve": N_("%(who)s put it aside until %(until)s"),
+    "act_unshelve": N_("%(who)s has it told again"),
+    "history": N_("What became of it"),
+    "nothing_yet": N_("Nothing yet."),
+    "taken_back": N_("Taken back: readings that came late show that it was not so."),
+    "found_late": N_("Found by readings that came late."),
+    "see_rule": N_("See the rule"),
+    "not_active": N_("It is no longer active: there is nothing to acknowledge."),
+    "no_span": N_("Choose for how long."),
+    "no_name": N_("Please write your name."),
+    "no_note": N_("Please write what there is to say."),
+    "zone_foot": N_("Times are those of %(zone)s."),
+    "bounced": N_("This address takes no messages: %(reason)s"),
 }
+
+# What an address may ask for.
+LANGUAGE_PATTERN = f"^({'|'.join(LANGUAGES)})$"
 
 # Where our kind of sites are; more can be set up by whoever runs the server.
 _ZONES = (
@@ -96,17 +166,39 @@ _ZONES = (
 class Tongue:
     """Says the texts in a language."""
 
-    def __init__(self, wished: str) -> None:
-        """Take the language nearest to what is wished for."""
+    def __init__(self, wished: str, *, is_asked: bool = False) -> None:
+        """Take the language nearest to what is wished for; what is asked for stays in links."""
         self.language: Language = language_of(wished)
+        self.query = f"?language={self.language.code}" if is_asked else ""
 
-    def __call__(self, name: str, **values: str) -> str:
+    def __call__(self, name: str, /, **values: str) -> str:
         """Say one of the texts."""
         return say(self.language.code, TEXTS[name], **values)
 
     def say(self, message: str) -> str:
         """Say what is in the catalogs for messages, such as the name of a kind."""
         return say(self.language.code, message)
+
+    def ago(self, milliseconds: int) -> str:
+        """Write how long ago something was: "2 days ago"."""
+        return format_timedelta(
+            timedelta(milliseconds=-max(1000, milliseconds)),
+            threshold=2,  # "36 hours ago" says more than "1 day ago"
+            add_direction=True,
+            locale=locale_of(self.language.code),
+        )
+
+    def clock(self, time_ms: int, zone: str) -> str:
+        """Write an instant as a site's clock shows it."""
+        return instant(self.language.code, time_ms, zone)
+
+    def span(self, hours: int) -> str:
+        """Write how long something lasts."""
+        return duration(self.language.code, hours * 3600)
+
+    def listed(self, names: Iterable[str]) -> str:
+        """Join names: "a, b and c"."""
+        return format_list(list(names), locale=locale_of(self.language.code))
 
     def zones(self, known: Sequence[str]) -> list[tuple[str, str]]:
         """Name time zones as cities: those of the sites first."""

@@ -8,8 +8,10 @@ const DAY_S = 86_400;
 const area = document.getElementById("plot-area");
 const ranges = document.getElementById("ranges");
 const said = document.getElementById("plot-sentence");
-const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-const hour = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+// English days are written as everywhere here: 20 Nov.
+const spoken = { en: "en-GB", ar: "ar-EG-u-nu-latn" }[document.documentElement.lang] ?? document.documentElement.lang;
+const day = new Intl.DateTimeFormat(spoken, { day: "numeric", month: "short" });
+const hour = new Intl.DateTimeFormat(spoken, { hour: "2-digit", minute: "2-digit" });
 
 let chart = null;
 let found = null;
@@ -32,7 +34,10 @@ async function load() {
     document.getElementById("plot-key").hidden = false;
     draw();
   } catch (error) {
-    if (turn === asked) said.textContent = `The plot could not be read. ${error.message}`;
+    if (turn === asked) {
+      said.classList.remove("unseen");
+      said.textContent = `${area.dataset.failed} ${error.message}`;
+    }
   }
 }
 

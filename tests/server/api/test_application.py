@@ -16,6 +16,7 @@ STREAMED = {
     "read_journal_payload": "application/octet-stream",
     "read_feed": "application/atom+xml",
     "read_cap": "application/cap+xml",
+    "read_cancel": "application/cap+xml",
 }
 
 
@@ -59,6 +60,7 @@ def test_every_operation_is_there(document):
         "list_feeds",
         "read_feed",
         "read_cap",
+        "read_cancel",
         "list_journal",
         "read_journal_payload",
         "read_ledger",

@@ -384,6 +384,33 @@ def test_a_beginning_that_cannot_be_is_not_believed(catalog, inventory, since):
     assert catalog.rows("deployment", "since", "until")[1] == (NOW + DAY, None)
 
 
+@pytest.mark.parametrize(
+    ("since", "began"),
+    [(NOW + 5000, NOW + 5000), (NOW, NOW + DAY), (NOW - 1, NOW + DAY), (-1, NOW + DAY)],
+)
+def test_a_beginning_that_a_clock_told_later_is_put_right(catalog, inventory, since, began):
+    """A gateway without a clock tells of another instrument at once, and when that was later."""
+    catalog.apply(inventory())
+    catalog.apply(inventory(sensor={"serial": "T12-2"}), NOW + DAY)
+    for at in (1, 2):
+        told = inventory(rev=1 + at, sensor={"serial": "T12-2", "since": since})
+        catalog.apply(told, NOW + DAY + at)
+
+    assert catalog.rows("deployment", "since", "until") == [(NOW, began), (began, None)]
+
+
+def test_what_had_left_before_is_not_touched_by_a_beginning_told_later(catalog, inventory):
+    catalog.apply(inventory())
+    catalog.apply(inventory(sensors=[], datastreams=[]), NOW + 1000)
+    catalog.apply(inventory(sensor={"serial": "T12-2"}), NOW + DAY)
+    catalog.apply(inventory(sensor={"serial": "T12-2", "since": NOW + 5000}), NOW + DAY)
+
+    assert catalog.rows("deployment", "since", "until") == [
+        (NOW, NOW + 1000),
+        (NOW + 5000, None),
+    ]
+
+
 def test_a_sensor_its_gateway_does_not_read_keeps_its_place(catalog, inventory):
     catalog.apply(inventory())
     refused = {"refused": "address '1' is that of soil-30cm", "model": "a typing error"}

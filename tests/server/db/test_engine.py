@@ -204,10 +204,31 @@ def test_a_server_that_was_restarted_is_met_with_a_new_connection(timescale_data
     with engine.connect() as connection:
         pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     with psycopg.connect(timescale_database, autocommit=True) as admin:
-        admin.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        admin.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
 
     ping(engine)
     engine.dispose()
+
+
+def last_query_of_one_that_is_taken_again(url):
+    """Use a connection, and tell what its server saw last once it has been taken again."""
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    asked = "SELECT query FROM pg_stat_activity WHERE pid = %s"
+    with engine.connect(), psycopg.connect(url) as other:
+        row = other.execute(asked, (pid,)).fetchone()
+    engine.dispose()
+    return row[0]
+
+
+def test_a_connection_is_only_tried_when_it_was_not_used_for_a_while(
+    timescale_database, monkeypatch
+):
+    assert last_query_of_one_that_is_taken_again(timescale_database) == "ROLLBACK"
+
+    monkeypatch.setattr("server.db.engine._TRUSTED_S", -1.0)
+    assert last_query_of_one_that_is_taken_again(timescale_database) == "SELECT 1"
 
 
 def test_instants_do_not_depend_on_the_time_zone_of_the_server(timescale_engine):

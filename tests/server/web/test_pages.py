@@ -133,6 +133,24 @@ def test_what_of_an_inventory_cannot_be_used_is_told(site):
     assert '<a href="/api/v1/gateways">2 more</a>' in page
 
 
+def test_a_certificate_that_soon_ends_is_told_beside_its_gateway(site):
+    ends = [{"of": "broker", "ends": NOW + 5 * 24 * HOUR}, {"of": "authority", "ends": 2 * NOW}]
+    before = site.client.get("/").text
+    with writing(site.engine) as connection:
+        rule = t.gateway.c.id == "kubuqi-dune"
+        connection.execute(update(t.gateway).where(rule).values(status={"certificates": ends}))
+
+    assert "certificate" not in before
+    assert "The broker&#39;s certificate that kubuqi-dune depends on ends on 2026-11-25, in 5" in (
+        site.client.get("/").text
+    )
+    gateways = {one["id"]: one["status"] for one in site.get("/api/v1/gateways")["items"]}
+    assert gateways["kubuqi-dune"]["certificates"][0] == {
+        "of": "broker",
+        "ends": "2026-11-25T07:00:00.000Z",
+    }
+
+
 def test_raw_series_are_folded_away(site):
     html = site.client.get("/").text
     folded = re.findall(r"<details.*?</details>", html, re.DOTALL)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.api.schemas import Gateway, Remark
+from server.api.schemas import Certificate, Gateway, GatewayStatus, Remark
 from server.completeness.shares import Share, Window
 from server.web import sentences
 from server.web.board import Board, Instrument, Reading, SiteBoard, State, Station
@@ -110,3 +110,48 @@ def test_how_much_is_here_is_told_in_words(share, sentence, brief):
 )
 def test_what_cannot_be_as_it_is_told_is_said(kind, sentence):
     assert sentences.remark(Remark(about="a/b", kind=kind, reason="so it is"), "g1") == sentence
+
+
+@pytest.mark.parametrize(
+    ("ends", "sentence"),
+    [
+        ([("broker", 31 * 86_400_000)], ""),
+        ([], ""),
+        (
+            [("broker", 29.5 * 86_400_000), ("authority", 5.1 * 86_400_000)],
+            (
+                "The authority's certificate that g1 depends on ends on 1970-01-06, in 5 days: "
+                "renew it"
+            ),
+        ),
+        (
+            [("broker", 86_400_000)],
+            "The broker's certificate that g1 depends on ends on 1970-01-02, in 1 day: renew it",
+        ),
+        (
+            [("broker", 1000)],
+            (
+                "The broker's certificate that g1 depends on ends on 1970-01-01, in less than a "
+                "day: renew it"
+            ),
+        ),
+        (
+            [("broker", 0)],
+            "The broker's certificate that g1 depends on ended on 1970-01-01: renew it",
+        ),
+    ],
+)
+def test_a_certificate_that_soon_ends_is_said(ends, sentence):
+    told = [Certificate(of=of, ends=int(at)) for of, at in ends]
+    gateway = Gateway(
+        id="g1",
+        state="online",
+        status_at=0,
+        status=GatewayStatus(certificates=told),
+        inventory_rev=1,
+        inventory_at=0,
+        first_seen_at=0,
+        sites=[],
+    )
+
+    assert sentences.certificate(gateway, 0) == sentence

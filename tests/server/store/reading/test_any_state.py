@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from server.api.series.assembly import Question, assemble
 from server.api.series.choice import Level
-from server.api.series.known import known
+from server.api.series.known import reading_known
 from server.store.reading.series import Span
 from tests.server.rollup.brute import EPOCH, at, instant, midnight, statistics
 from tests.server.rollup.conftest import DIRECTION, ELSEWHERE, SERIES
@@ -125,8 +125,9 @@ def test_series_equal_what_is_computed_from_the_observations(engine, before, aft
 
     for (from_ms, to_ms), points, level, now in asked:
         question = Question(Span(from_ms, to_ms), points, level)
-        with engine.connect() as connection:
-            answer = assemble(connection, some_stepped(known(connection, series)), question, now)
+        with reading_known(engine, 20, series) as opened:
+            stepped = replace(opened, known=some_stepped(opened.known))
+            answer = assemble(stepped, question, now)
 
         check(answer, story.world, rows)
         assert len(answer.time_ms) <= points + 1 or level is not None

@@ -41,15 +41,61 @@ def test_sentences_come_before_anything_else(warned_api):
 
     assert "1 warning seen to; cannot see Edge 1." in said
     cannot, seen_to, aside = (said.index(f" {one} ") for one in _SECTIONS)
-    assert "We cannot see dry soil at Edge 1; last seen 2 d ago" in said[cannot:seen_to]
+    assert "We cannot see at Edge 1: dry soil; last seen 2 days ago" in said[cannot:seen_to]
     assert "Before: Dry soil, warning" in said[cannot:seen_to]
     assert "30 cm deep has been dry since Tue 17/11" in said[seen_to:aside]
     assert "Bayar sees to it" in said[seen_to:aside]
     assert "60 cm deep has been dry since Wed 18/11" in said[aside:]
-    assert "Put aside by Gulnara until 2026-11-20 08:00 UTC" in said[aside:]
+    assert "put aside by Gulnara until Fri 20/11 08:00" in said[aside:]
 
 
 _SECTIONS = ("Cannot see Nothing", "Somebody sees to it", "Put aside The")
+
+
+@pytest.mark.parametrize(
+    ("code", "overview", "alert"),
+    [
+        ("zh", "无法得知：Edge 1", "还没有人处理"),  # noqa: RUF001 - Chinese
+        ("mn", "Мэдэх боломжгүй: Edge 1", "хараахан хэн ч хариуцаагүй"),
+        ("ru", "Нет данных: Edge 1", "пока никто не занимается"),
+        ("fr", "Sans mesures : Edge 1", "personne ne s’en occupe encore"),  # noqa: RUF001 - French
+        ("ar", "لا يمكن المعرفة: Edge 1", "لا أحد يتولى الأمر بعد"),
+    ],
+)
+def test_what_a_message_leads_to_speaks_its_language(warned_api, code, overview, alert):
+    listed = words(warned_api, f"/alerts?language={code}")
+    shown = warned_api.client.get(f"/alerts/2?language={code}")
+
+    assert overview in listed
+    assert alert in shown.text
+    assert f'<html lang="{code}"{" dir=" + chr(34) + "rtl" + chr(34) if code == "ar" else ""}>' in (
+        shown.text
+    )
+    # Nothing is left in English but names, other languages' names and what programs read.
+    for english in ("Evidence", "Your name", "What became", "serious", "Nobody", " ago", "Rule "):
+        assert english not in shown.text
+        assert english not in listed
+
+
+def test_the_browser_says_which_language_is_wanted_and_forms_keep_it(warned_api):
+    answer = warned_api.client.get("/alerts/2", headers={"Accept-Language": "mn-MN, en;q=0.5"})
+    fields = {"who": "Bayar", "language": "ru"}
+    acted = warned_api.client.post("/alerts/2/acknowledge", data=fields)
+    refused = warned_api.client.post("/alerts/2/shelve", data=fields | {"hours": "1"})
+
+    assert '<html lang="mn">' in answer.text
+    assert acted.headers["location"] == "/alerts/2?language=ru"
+    assert "Выберите, на сколько." in refused.text
+    assert warned_api.client.get("/alerts/2?language=xx").status_code == 422
+
+
+def test_what_somebody_writes_cannot_turn_the_line_that_others_read(warned_api):
+    fields = {"who": "Bayar\u202e", "note": "\u2067<b>water</b>\x1b[2J"}
+    warned_api.client.post("/alerts/2/comment", data=fields)
+
+    text = warned_api.client.get("/alerts/2").text
+    assert not set("\u202e\u2067\x1b") & set(text)
+    assert "<bdi>&lt;b&gt;water&lt;/b&gt; [2J</bdi>" in text
 
 
 def test_a_site_is_chosen(warned_api):
@@ -76,7 +122,7 @@ def test_the_evidence_is_drawn_with_levels_and_shade_and_gap(warned_api, visit):
     # Six days are shown, dry since three: the right half is shaded.
     assert page.evaluate(SHADE, 0.75) is True
     assert page.evaluate(SHADE, 0.25) is False
-    page.get_by_text("24 h", exact=True).click()
+    page.locator("#ranges").get_by_text("24 hours").click()
     expect(page.locator("#plot-sentence")).to_have_text(re.compile("all 34.0 %"))
     page.wait_for_function(f"({SHADE})(0.25)")
     assert page.evaluate("violations") == []
@@ -124,10 +170,13 @@ def test_a_person_remarks_puts_aside_and_takes_back(warned_api, visit):
     page = visit(f"{warned_api.url}/alerts/2", java_script_enabled=False)
     for action, label, seen in (
         ("comment", "Remark", "remarks: “<b>hose</b>”"),
-        ("shelve", "Why", "put it aside until 2026-11-23 07:00 UTC"),
+        ("shelve", "Why", "Bayar put it aside until Mon 23/11 07:00"),
         ("unshelve", None, "has it told again"),
     ):
         form = page.locator(f"form[action$='/{action}']")
+        folded = page.locator("details", has=form)
+        if folded.count():
+            folded.locator("summary").click()
         form.get_by_label("Your name").fill("Bayar")
         if label:
             form.get_by_label(label, exact=True).fill("<b>hose</b>")
@@ -138,8 +187,8 @@ def test_a_person_remarks_puts_aside_and_takes_back(warned_api, visit):
 @pytest.mark.parametrize(
     ("act", "fields", "said"),
     [
-        ("acknowledge", {"who": " "}, "write your name"),
-        ("comment", {"who": "Bayar", "note": " "}, "write what there is to say"),
+        ("acknowledge", {"who": " "}, "Please write your name"),
+        ("comment", {"who": "Bayar", "note": " "}, "Please write what there is to say"),
         ("shelve", {"who": "Bayar", "hours": "9999"}, "Choose for how long"),
     ],
 )

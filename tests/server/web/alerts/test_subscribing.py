@@ -4,7 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select, update
 
 from server.db.engine import writing
 from server.db.notify_tables import consent_event, message, subscriber, subscription
@@ -119,6 +119,38 @@ def test_what_cannot_be_kept_is_said_and_what_was_written_stays(warned_api, fiel
     assert rows(warned_api, subscription) == []
     if "address" not in fields:
         assert 'value="aygul@example.org"' in answer.text
+
+
+def test_nobody_fills_the_mailbox_of_somebody_else(warned_api):
+    """By no spelling of the address, and for no wish."""
+    for kind in ("frost", "heat", "dry_soil"):
+        for address in ("v_c@example.org", "V_C@example.org", "v_c+1@example.org"):
+            assert ask(warned_api, address=address, kind=kind).status_code == 200
+    ask(warned_api, address="vxc@example.org")
+
+    assert len(rows(warned_api, message)) == 3 + 1
+
+
+def test_a_flood_of_strangers_is_refused_and_an_administrator_is_not(warned_api):
+    asked = {"subscriber_id": 1, "at": NOW, "what": "asked", "how": "page"}
+    with writing(warned_api.engine) as connection:
+        connection.execute(insert(consent_event), [asked] * 200)
+
+    answer = ask(warned_api)
+    warned_api.now = NOW + 3_600_001
+    later = ask(warned_api)
+
+    assert (answer.status_code, later.status_code) == (422, 200)
+    assert "через час" in answer.text
+
+
+def test_whoever_manages_sees_that_an_address_takes_nothing(warned_api, links):
+    with writing(warned_api.engine) as connection:
+        values = {"bounced_at": NOW, "bounce": "550 5.1.1 <no> such user"}
+        connection.execute(update(subscription).values(values))
+
+    shown = warned_api.client.get(links[Purpose.MANAGE]).text
+    assert "This address takes no messages: 550 5.1.1 &lt;no&gt; such user" in shown
 
 
 def test_a_channel_that_is_not_offered_is_refused(warned_api):
