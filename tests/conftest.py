@@ -11,11 +11,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import structlog
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
 
 from deploy.local_mosquitto import LocalMosquitto
 from deploy.ports import wait_until
+from tests import groups, logs
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,9 +39,13 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # A rich traceback of what a server holds takes seconds, for which a test waits.
-    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
+    logs.reset()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> groups.Groups:
+    """Keep together on one worker what tests/groups.py names."""
+    return groups.Groups(config, log)
 
 
 def _must_not_skip() -> bool:

@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,25 @@ MAX_MODULES_IN_A_PACKAGE = 12
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}
 NESTING = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match, ast.AsyncFor, ast.AsyncWith)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+IMPORTS = (ast.Import, ast.ImportFrom)
+
+
+@cache
+def parsed(path):
+    """Give the tree of a module, and what of it tests look for: its functions, its imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = list(ast.walk(tree))
+    return (
+        tree,
+        [node for node in nodes if isinstance(node, FUNCTIONS)],
+        [node for node in nodes if isinstance(node, IMPORTS)],
+    )
 
 
 def functions():
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, FUNCTIONS):
-                yield path.relative_to(ROOT), node
+        for node in parsed(path)[1]:
+            yield path.relative_to(ROOT), node
 
 
 def length(node):
@@ -88,7 +101,7 @@ def test_a_module_is_short_and_named_for_what_it_owns(path):
 
     assert len(text.splitlines()) <= MAX_MODULE_LINES
     assert path.stem not in VAGUE_NAMES
-    assert ast.get_docstring(ast.parse(text)), "say in the first line what this module owns"
+    assert ast.get_docstring(parsed(path)[0]), "say in the first line what this module owns"
 
 
 def test_no_package_holds_too_many_modules():
@@ -107,7 +120,7 @@ def test_no_program_needs_what_only_the_tests_install():
     imported = {
         (module, str(path.relative_to(ROOT)))
         for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in parsed(path)[2]
         for module in modules_of(node)
     }
 
@@ -123,6 +136,4 @@ def modules_of(node):
     """Name the top-level modules that an import statement brings in."""
     if isinstance(node, ast.Import):
         return [alias.name.partition(".")[0] for alias in node.names]
-    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-        return [node.module.partition(".")[0]]
-    return []
+    return [] if node.level else [node.module.partition(".")[0]]

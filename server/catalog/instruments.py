@@ -121,6 +121,29 @@ def _correct(book: _Book, current: Row[Any], info: SensorInfo) -> None:
     if changed:
         own = deployment.c.id == current.id
         book.connection.execute(update(deployment).where(own).values(changed))
+    if info.since is not None and 0 <= info.since < current.since:
+        _begin_earlier(book, current, info.since)
+
+
+def _begin_earlier(book: _Book, current: Row[Any], since: int) -> None:
+    """Believe a gateway whose clock has become known only after it told of another instrument.
+
+    Until then it began when we heard of it. What was measured since waits for that clock, too, so
+    nothing is stored that would be of the other instrument now.
+    """
+    place = (deployment.c.thing_id == current.thing_id) & (deployment.c.key == current.key)
+    before = book.connection.execute(
+        select(deployment.c.id, deployment.c.since, deployment.c.until)
+        .where(place, deployment.c.id < current.id)
+        .order_by(deployment.c.id.desc())
+        .limit(1)
+    ).first()
+    if before is None or since <= before.since:
+        return
+    until = min(before.until, since)
+    for one, values in ((before.id, {"until": until}), (current.id, {"since": since})):
+        own = deployment.c.id == one
+        book.connection.execute(update(deployment).where(own).values(values))
 
 
 def _replace(book: _Book, current: Row[Any] | None, thing_id: int, info: SensorInfo) -> None:

@@ -23,8 +23,8 @@ from benchmarks.chaos_suite.schedule import (
 from deploy.local_postgres import LocalPostgres
 from deploy.postgres_install import need
 
-# All in one group: each run wants a machine to itself.
-pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(240)]
+# On one worker (tests/groups.py): each run wants a machine to itself.
+pytestmark = pytest.mark.timeout(240)
 
 DUNE, CONTROL = "chaos-dune", "chaos-control"
 

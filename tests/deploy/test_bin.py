@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.groups import TOGETHER, group_of
+
 ROOT = Path(__file__).parent.parent.parent
 
 ONE_SKIPPED = """
@@ -82,3 +84,32 @@ def test_elsewhere_a_test_may_be_skipped(suite):
     command = [sys.executable, "-m", "pytest", "--rootdir", str(suite), str(suite)]
 
     assert run(command, suite, CI="", PYTHONPATH=str(ROOT)).returncode == 0
+
+
+def test_what_shares_something_costly_is_together_and_all_else_is_by_itself():
+    page, plot = (f"tests/server/web/test_browser.py::test_{one}" for one in ("page", "plot"))
+    rules, texts = (f"tests/server/web/alerts/test_{one}.py::test_it" for one in ("a", "b"))
+
+    assert group_of(page) == group_of(plot) != group_of(rules) == group_of(texts)
+    assert group_of("tests/wire/test_batch.py::test_it") == "tests/wire/test_batch.py::test_it"
+    assert [one for one in TOGETHER if not (ROOT / one).exists()] == []
+
+
+WHICH_WORKER = """
+import os, pathlib, pytest
+@pytest.mark.parametrize("number", range(12))
+def test_it(number):
+    with pathlib.Path("workers").open("a") as file: print(os.getpid(), file=file)
+"""
+
+
+def test_a_group_has_one_worker(suite):
+    """Of two, each of which gets a test at once where there is no group."""
+    module = "tests/test_house_style.py"
+    (suite / "tests").mkdir()
+    (suite / module).write_text(WHICH_WORKER)
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--rootdir", str(suite)]
+    done = run([*command, module], suite, PYTHONPATH=str(ROOT))
+
+    assert done.returncode == 0, done.stdout
+    assert len(set((suite / "workers").read_text().split())) == 1

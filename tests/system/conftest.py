@@ -11,11 +11,11 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-import structlog
 
 from deploy.ports import free_port, wait_until
 from deploy.postgres_install import need
 from gateway.drivers.conversation import Wait
+from tests import logs
 
 ROOT = Path(__file__).parent.parent.parent
 READY_TIMEOUT_S = 90
@@ -25,7 +25,7 @@ READY_TIMEOUT_S = 90
 def logging_as_it_was():
     """Undo what a command sets up: its level would hide what a later test looks for."""
     yield
-    structlog.reset_defaults()
+    logs.reset()
 
 
 def is_alive(pid):
