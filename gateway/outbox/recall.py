@@ -53,16 +53,17 @@ def set_aside(db: Connection, refusal: Refusal, now_ms: int) -> int:
 
 
 def renumber(db: Connection, seq: int) -> int:
-    """Give an unconfirmed batch the next number: under its own the server has stored another one.
+    """Give a batch the next number and send it: under its own the server has stored another one.
 
     That happens once the file has gone back in time: it was put back from a copy, or its disk
-    forgot what it had synced. Returns how many batches that changed.
+    forgot what it had synced. A receipt may have counted it as stored that was for the other one.
+    Returns how many batches that changed.
     """
     # Inside a transaction, until its end: both tables name the batch.
     db.execute("PRAGMA defer_foreign_keys = ON")
     moved = db.execute(
-        "UPDATE batch SET seq = (SELECT value + 1 FROM meta WHERE key = 'sealed')"
-        " WHERE seq = ? AND state = 'unconfirmed'",
+        "UPDATE batch SET seq = (SELECT value + 1 FROM meta WHERE key = 'sealed'),"
+        " state = 'unconfirmed', settled_at_ms = NULL WHERE seq = ? AND state <> 'refused'",
         (seq,),
     ).rowcount
     if moved:

@@ -308,8 +308,8 @@ class Outbox:
     def refuse(self, refusals: Iterable[Refusal]) -> int:
         """Mark batches as refused by the server, for a technician to look at; count the changed.
 
-        One whose number is taken gets a new one and is sent again. What was once stored stays
-        stored. Raises StoreError.
+        One whose number is taken gets a new one and is sent again, also when a receipt counted it
+        as stored. Else what was once stored stays stored. Raises StoreError.
         """
         now_ms = self._now_ms()
         with self._transaction() as db:

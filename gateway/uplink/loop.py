@@ -89,6 +89,9 @@ class Uplink:
         self._stopping = Event()
         self._changed = Event()
         self._failures = 0
+        # What waits at the broker may be about batches that the file has forgotten since, with a
+        # card that lied or a copy put back, and whose numbers are given out anew.
+        self._is_first = True
         self._connected_ms: int | None = None
         self._told_down = False
         self._next_beat_ms = 0
@@ -157,7 +160,9 @@ class Uplink:
     def _serve(self) -> None:
         """Keep one connection for as long as it lasts and may last."""
         will = Will(topics.status(self._gateway), messages.encode(messages.Status(state="offline")))
-        session = Session(self._settings.link, will, self._tls, self._inbox.take)
+        session = Session(
+            self._settings.link, will, self._tls, self._inbox.take, is_forgetful=self._is_first
+        )
         self._ration.connecting()
         try:
             session.open(*self._inbox.filters)
@@ -177,6 +182,7 @@ class Uplink:
         link = self._settings.link
         _log.info(CONNECTED, host=link.host, port=link.port, resumed=session.resumed)
         self._told_down = False
+        self._is_first = False
         self._sent.clear()
         self._connected_ms = self._clock.mono_ms()
         self._window.connected(self._connected_ms)

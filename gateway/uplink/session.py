@@ -1,8 +1,8 @@
 """One MQTT connection, from connecting to closing, driven from one thread.
 
 Each connection is a new client with an empty queue: what has to be sent again is the outbox's to
-know, and two memories of it would send twice. The session at the broker outlives connections
-(clean_session=False), so that receipts wait there.
+know, and two memories of it would send twice. The session at the broker outlives connections, so
+that receipts wait there; a forgetful one throws away what waits.
 """
 
 import ssl
@@ -64,6 +64,8 @@ class Session:
         will: Will,
         tls: TlsMemory | None,
         on_message: Callable[[str, bytes], None],
+        *,
+        is_forgetful: bool = False,
     ) -> None:
         """Prepare, without touching the network. `on_message` gets topic and payload."""
         self._link = link
@@ -74,7 +76,7 @@ class Session:
         self._acknowledged: list[int] = []
         self._payload_bytes = 0
         self._measured: Traffic | None = None
-        self._client = self._make_client(will)
+        self._client = self._make_client(will, is_forgetful=is_forgetful)
 
     def open(self, *filters: str) -> None:
         """Connect, wait for the broker's consent, and subscribe."""
@@ -163,11 +165,11 @@ class Session:
         client.on_connect = client.on_disconnect = client.on_message = client.on_publish = None
         client.on_socket_close = None
 
-    def _make_client(self, will: Will) -> Client:
+    def _make_client(self, will: Will, *, is_forgetful: bool) -> Client:
         client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._link.client_id,
-            clean_session=False,
+            clean_session=is_forgetful,
             protocol=MQTTProtocolVersion.MQTTv311,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S

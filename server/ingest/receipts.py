@@ -38,7 +38,8 @@ class Receipts:
     def add_stored(self, batch: BatchId) -> None:
         """Note a batch that is committed."""
         pending = self._of(batch)
-        pending.refused.pop(batch.seq, None)
+        if pending.refused.get(batch.seq) != NUMBER_TAKEN:
+            pending.refused.pop(batch.seq, None)
         pending.stored.add(batch.seq)
 
     def add_same(self, epoch: Epoch, spans: Sequence[Span]) -> None:
@@ -53,9 +54,12 @@ class Receipts:
         self._sent_at[gateway] = now_s + HOLD_S - self.interval_s
 
     def add_refused(self, batch: BatchId, reason: str) -> None:
-        """Note a batch that is journalled but cannot be used."""
+        """Note a batch that is journalled but cannot be used.
+
+        Where another one is stored under its number, its gateway is told so whatever else is told.
+        """
         pending = self._of(batch)
-        if batch.seq not in pending.stored:
+        if batch.seq not in pending.stored or reason == NUMBER_TAKEN:
             pending.refused[batch.seq] = reason
 
     def told(self, epoch: Epoch, now_s: float) -> int:

@@ -127,6 +127,16 @@ def test_the_next_batch_comes_after_one_that_got_a_new_number(outbox, hand, obse
     assert unconfirmed(outbox) == [7, 8]
 
 
-def test_a_settled_batch_keeps_its_number(outbox):
+def test_a_batch_counted_as_stored_for_another_one_of_its_number_is_sent_again(outbox):
+    """The receipt came for what the file has forgotten, then the server refused what we sent."""
+    payload = outbox.payload(6)
+    outbox.confirm([(6, 6)])
+
+    outbox.refuse([Refusal(seq=6, reason="another batch of this number", taken=True)])
+
+    assert (unconfirmed(outbox), outbox.payload(7)) == ([7], payload)
+
+
+def test_a_refused_batch_keeps_its_number(outbox):
     assert outbox.refuse([Refusal(seq=5, reason="another batch", taken=True)]) == 0
     assert outbox.figures().sealed == 6

@@ -18,6 +18,7 @@ from gateway.outbox import Outbox
 from gateway.readings import Observation
 from gateway.uplink import Uplink, window
 from gateway.uplink.inbox import check_receipt
+from gateway.uplink.session import Link, Session, Will
 from wire.batch import Sample, decode
 from wire.errors import ContractError
 from wire.messages import Receipt, Refusal
@@ -295,26 +296,49 @@ def test_a_receipt_for_another_sd_card_changes_nothing(gateway, ear, until):
     assert outbox.figures().unconfirmed == 1
 
 
-def test_a_receipt_waits_at_the_broker_while_the_gateway_is_off(
+def test_a_receipt_that_waits_for_a_new_start_is_not_believed(
     gateway, ear, until, config_of, broker
 ):
+    """The file may have gone back in time, and its numbers may be other batches' now."""
     uplink, outbox, clock, book = gateway
     uplink.start()
     measure(outbox, clock)
     until(lambda: ear.on("batch"))
     uplink.stop()
     ear.send("kubuqi-dune", {"epoch": outbox.epoch, "stored": [[1, 1]]})
-    again = Uplink(
-        uplink_settings(config_of(port=broker.port), None),
-        outbox,
-        clock,
-        book,
-        Health(clock),
-        Random(2),
-    )
+    settings = uplink_settings(config_of(port=broker.port), None)
+    again = Uplink(settings, outbox, clock, book, Health(clock), Random(2))
     again.start()
+    until(lambda: seqs(ear.on("batch")) == [1, 1])
+    assert outbox.figures().unconfirmed == 1
+    ear.send("kubuqi-dune", {"epoch": outbox.epoch, "stored": [[1, 1]]})
     until(lambda: outbox.figures().unconfirmed == 0)
     again.stop()
+
+
+@pytest.mark.parametrize(
+    ("is_forgetful", "expected"), [(False, [b"waited", b"new"]), (True, [b"new"])]
+)
+def test_what_waits_at_the_broker_comes_unless_it_is_to_be_forgotten(
+    broker, ear, until, is_forgetful, expected
+):
+    heard = []
+    link = Link(client_id="kubuqi-dune", host="127.0.0.1", port=broker.port)
+
+    def visit(marker, **options):
+        will = Will("will", b"gone")
+        session = Session(link, will, None, lambda _topic, body: heard.append(body), **options)
+        session.open("to/us")
+        session.publish("to/us", marker)
+        until(lambda: session.pump(0.05) is not None and marker in heard)
+        session.close()
+
+    visit(b"first")
+    heard.clear()
+    ear.client.publish("to/us", b"waited", qos=1).wait_for_publish(10)
+    visit(b"new", is_forgetful=is_forgetful)
+
+    assert heard == expected
 
 
 def test_stopping_sends_the_last_readings_and_says_offline(gateway, ear, until):

@@ -121,7 +121,7 @@ def test_an_attempt_that_hangs_for_long_is_no_good_connection(uplink_of, hand, m
     """A resolver without a network takes its time; the back-off must grow all the same."""
 
     class Hanging:
-        def __init__(self, *_):
+        def __init__(self, *_, **__):
             pass
 
         def open(self, *_):

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.ingest.events import BatchId
+from server.ingest.events import NUMBER_TAKEN, BatchId
 from server.ingest.receipts import Receipts
 from server.ledger.book import Epoch
 from wire.messages import Receipt, Refusal
@@ -81,6 +81,19 @@ def test_a_batch_that_was_stored_is_not_refused_whatever_came_first():
 
     ((_, receipt),) = receipts.take_due(0.0)
     assert (receipt.stored, receipt.refused) == ([(1, 2)], [])
+
+
+def test_that_a_number_is_taken_is_told_whatever_else_is_told_of_it():
+    """Both went out under it, from an outbox that went back in time; which is stored it can't know."""
+    receipts = Receipts()
+    receipts.add_refused(batch(1), NUMBER_TAKEN)
+    receipts.add_stored(batch(1))
+    receipts.add_stored(batch(2))
+    receipts.add_refused(batch(2), NUMBER_TAKEN)
+
+    ((_, receipt),) = receipts.take_due(0.0)
+    assert receipt.stored == [(1, 2)]
+    assert [(one.seq, one.taken) for one in receipt.refused] == [(1, True), (2, True)]
 
 
 def test_at_the_end_all_are_sent():
