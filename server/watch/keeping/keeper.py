@@ -31,7 +31,7 @@ _CLOCK_S = 15.0
 # Gateways whose hours are worked on before it is looked again what else is due.
 _SOME = 4
 # From those it rests so many times as long as they took.
-_RESTS_QUIET, _RESTS_BUSY, _LONGEST_REST_S = 1.0, 9.0, 1.0
+_RESTS_QUIET, _RESTS_BUSY, _LONGEST_REST_S = 4.0, 9.0, 1.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
 _STOP_TIMEOUT_S = 5.0
 # Between two transactions, so that a writer that waits on SQLite gets in.
