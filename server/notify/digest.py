@@ -142,14 +142,15 @@ def _by_person_and_site(rows: Iterable[Row[Any]]) -> Mapping[_Key, list[Row[Any]
 
 def _message(key: _Key, rows: Sequence[Row[Any]], now_ms: int) -> dict[str, object]:
     person, channel, site = key
-    told = sorted({row.notice_id for row in rows})[-_MOST:]
+    notices = sorted({row.notice_id for row in rows})
+    told = notices[-_MOST:]
     return {
         # By the subscription: others of the same person may come due at another hour of the day.
         "key": f"digest:{rows[0].id}:{channel}:{site}:{now_ms // _DAY_MS}",
         "subscription_id": rows[0].id,
         "subscriber_id": person,
         "channel": channel,
-        "letter": {"digest": told},
+        "letter": {"digest": told, "unlisted": len(notices) - len(told)},
         "created_at": now_ms,
         "next_at": now_ms,
     }

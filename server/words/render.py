@@ -13,6 +13,7 @@ from server.words.saying import Saying, saying
 from server.words.sms import fits, fitted, plainly
 
 _NOTE = N_("You get this because you subscribed to warnings of %(site)s.")
+_UNLISTED = N_("Changes before these that are not listed here: %(count)s.")
 _ZONE = N_("Times are those of %(zone)s.")
 _LINKS = (
     ("evidence", N_("See the readings")),
@@ -41,11 +42,18 @@ _templates = _environment()
 
 
 def render(
-    facts: Sequence[AlertFact], language: str, links: Links, now_ms: int, *, is_digest: bool = False
+    facts: Sequence[AlertFact],
+    language: str,
+    links: Links,
+    now_ms: int,
+    *,
+    is_digest: bool = False,
+    unlisted: int = 0,
 ) -> Rendered:
     """Put what changed at one site into a message; there is at least one fact.
 
-    A language that is not known gives English. `links` are left out where they are "".
+    A language that is not known gives English. `links` are left out where they are "". `unlisted`
+    counts what a digest had no room for.
     """
     spoken = language_of(language)
     sayings = [saying(spoken.code, one, now_ms) for one in facts]
@@ -56,6 +64,8 @@ def render(
         if (address := getattr(links, key))
     ]
     foot = _foot(spoken.code, facts[0])
+    if unlisted:
+        foot = (say(spoken.code, _UNLISTED, count=str(unlisted)), *foot)
     return Rendered(
         spoken.code,
         subject,

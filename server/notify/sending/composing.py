@@ -38,13 +38,19 @@ def compose(connection: Connection, claim: Claim, base_url: str, now_ms: int) ->
     return Envelope(
         key=claim.key,
         address=claim.address,
-        said=render(facts, claim.language, links, now_ms, is_digest=is_digest),
+        said=render(
+            facts, claim.language, links, now_ms, is_digest=is_digest, unlisted=_unlisted(claim)
+        ),
         links=links,
         is_urgent=not is_digest and any(one.level >= Severity.CRITICAL for one in facts),
         facts=_plain(facts),
         token=token_of(claim.ids[0], claim.secret),
         follows=[token_of(one, claim.secret) for one in before],
     )
+
+
+def _unlisted(claim: Claim) -> int:
+    return int(claim.letter.get("unlisted", 0)) if claim.letter is not None else 0
 
 
 def _letter(claim: Claim, asked: dict[str, str], base_url: str) -> Envelope:

@@ -1,13 +1,21 @@
-"""Two digests of one person that come due at other hours of one day."""
+"""Digests: two of one person at other hours of one day, and one with more than it can list."""
+
+from types import SimpleNamespace
 
 from sqlalchemy import select, update
 
 from server.db.engine import writing
 from server.db.notify_tables import subscription
-from server.notify.digest import queue_digests
+from server.notify.digest import _message, queue_digests
 from tests.server.alerts.timeline import HOUR_MS, START_MS
 from tests.server.notify.test_telling_people import _add_wish
 from tests.server.notify.village import DRY, PARCHED
+
+
+def test_what_there_is_no_room_for_is_counted():
+    rows = [SimpleNamespace(id=3, notice_id=number) for number in range(1, 58)]
+    message = _message((1, "email", "7"), rows, START_MS)
+    assert message["letter"] == {"digest": list(range(8, 58)), "unlisted": 7}
 
 
 def test_each_is_sent_with_what_it_has_to_tell(village_on_sqlite):

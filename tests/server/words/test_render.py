@@ -132,6 +132,16 @@ def test_silence_is_not_told_as_recovered():
     assert "moist" not in said.text
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_digest_counts_what_it_has_no_room_for(language):
+    fact = preview("dry_soil", Change.RAISED, Occasion.NEW, NOW)
+    said = render([fact], language, LINKS, NOW, is_digest=True, unlisted=7)
+    none = render([fact], language, LINKS, NOW, is_digest=True)
+    (more,) = set(said.text.splitlines()) - set(none.text.splitlines())
+    assert "7" in more
+    assert more in said.html
+
+
 def test_several_go_as_one_and_say_each_advice_once():
     facts = [preview("dry_soil", Change.RAISED, Occasion.NEW, NOW) for _ in range(3)]
     facts = [
