@@ -5,6 +5,7 @@ import select
 import subprocess
 import sys
 import threading
+import time
 import tty
 
 import pytest
@@ -109,14 +110,24 @@ def device():
 
 class Device:
     def __init__(self, answer):
-        self.asked = []
+        self._asked = []
         self._answer = answer
+        self._quiet_turns = 0
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         self.port = os.ttyname(self._slave)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
+
+    @property
+    def asked(self):
+        """What it was asked, once nothing more is under way: who asks may be ahead of who reads."""
+        wanted, deadline = self._quiet_turns + 2, time.monotonic() + 25
+        while self._quiet_turns < wanted:
+            assert time.monotonic() < deadline, "it is asked without end"
+            time.sleep(0.005)
+        return list(self._asked)
 
     def say(self, data):
         os.write(self._master, data)
@@ -131,8 +142,10 @@ class Device:
         while not self._stop.is_set():
             if select.select([self._master], [], [], 0.02)[0]:
                 asked = os.read(self._master, 4096)
-                self.asked.append(asked)
+                self._asked.append(asked)
                 os.write(self._master, self._answer(asked))
+            else:
+                self._quiet_turns += 1
 
 
 @pytest.fixture
