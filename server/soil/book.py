@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, null, select, union_all
 
+from server.db.deployments import stands_now
 from server.db.members import among
 from server.db.tables import datastream, deployment, site, soil, thing
 from server.soil.ground import (
@@ -91,21 +92,12 @@ def read_profiles(connection: Connection, gateway_ids: Sequence[str]) -> dict[in
 
 def grounds_of(connection: Connection, datastream_ids: Sequence[int]) -> dict[int, Ground]:
     """Tell of datastreams, some thousands at most, in which soil their sensors are now."""
-    newest = (
-        select(func.max(deployment.c.id))
-        .where(
-            deployment.c.thing_id == datastream.c.thing_id,
-            deployment.c.key == datastream.c.sensor_key,
-        )
-        .scalar_subquery()
-        .correlate(datastream)
-    )
     rows = connection.execute(
         select(
             *(datastream.c.id, datastream.c.gateway_id, datastream.c.thing_id),
             deployment.c.depth_m,
         )
-        .outerjoin(deployment, deployment.c.id == newest)
+        .outerjoin(deployment, stands_now())
         .where(datastream.c.id.in_(datastream_ids))
     ).all()
     profiles = read_profiles(connection, sorted({row.gateway_id for row in rows}))

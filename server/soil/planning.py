@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from server.catalog.gateways import note_change
+from server.db.deployments import stands_now
 from server.db.once import enter_missing
 from server.db.tables import datastream, deployment, observed_property
 from server.soil.book import read_profiles
@@ -66,19 +67,10 @@ def settle(connection: Connection, gateway_id: str) -> Sequence[int]:
 
 def _read_series(connection: Connection, gateway_id: str | None) -> Sequence[Row[Any]]:
     """Read the series of water and of relative water, with the depth of the sensor there now."""
-    newest = (
-        select(func.max(deployment.c.id))
-        .where(
-            deployment.c.thing_id == datastream.c.thing_id,
-            deployment.c.key == datastream.c.sensor_key,
-        )
-        .scalar_subquery()
-        .correlate(datastream)
-    )
     wanted = (
         select(datastream, observed_property.c.key.label("property"), deployment.c.depth_m)
         .join(observed_property, observed_property.c.id == datastream.c.observed_property_id)
-        .outerjoin(deployment, deployment.c.id == newest)
+        .outerjoin(deployment, stands_now())
         .where(observed_property.c.key.in_([WATER, RELATIVE]))
         .order_by(datastream.c.id)
     )

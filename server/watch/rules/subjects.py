@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import inf
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from server.alerts.measures import convert
 from server.alerts.rules import Scope
+from server.db.deployments import stands_now
 from server.db.tables import datastream, deployment, observed_property, site, thing
 from server.watch.rows import Thermometer
 from wire.errors import ContractError
@@ -143,15 +144,6 @@ def _of_first(series: Sequence[Measured], properties: Sequence[str]) -> list[Mea
 
 
 def _read_series(connection: Connection, things: dict[int, Place]) -> list[Measured]:
-    newest = (
-        select(func.max(deployment.c.id))
-        .where(
-            deployment.c.thing_id == datastream.c.thing_id,
-            deployment.c.key == datastream.c.sensor_key,
-        )
-        .scalar_subquery()
-        .correlate(datastream)
-    )
     gateways: Iterable[str] = {one.gateway_id for one in things.values()}
     rows = connection.execute(
         select(
@@ -160,7 +152,7 @@ def _read_series(connection: Connection, things: dict[int, Place]) -> list[Measu
             *(deployment.c.depth_m, deployment.c.height_m, datastream.c.source_id.is_not(None)),
         )
         .join(observed_property, observed_property.c.id == datastream.c.observed_property_id)
-        .outerjoin(deployment, deployment.c.id == newest)
+        .outerjoin(deployment, stands_now())
         .where(datastream.c.gateway_id.in_(gateways))
         .order_by(datastream.c.id)
     )

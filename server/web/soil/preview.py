@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, select
 
+from server.db.deployments import stands_now
 from server.db.tables import datastream, deployment, latest, observed_property, thing
 from server.soil.book import Where, read_profiles, read_site_profile
 from server.soil.ground import Ground, Layer, Profile, with_layer
@@ -93,15 +94,6 @@ def _percent(relative: float) -> str:
 
 def _sensors(where: Where) -> Select[Any]:
     """Find the series of relative water at a place, with the newest value and depth of each."""
-    newest = (
-        select(func.max(deployment.c.id))
-        .where(
-            deployment.c.thing_id == datastream.c.thing_id,
-            deployment.c.key == datastream.c.sensor_key,
-        )
-        .scalar_subquery()
-        .correlate(datastream)
-    )
     here = thing.c.id == where.thing_id
     if where.thing_id is None:
         here = thing.c.site_id == where.site_id
@@ -110,7 +102,7 @@ def _sensors(where: Where) -> Select[Any]:
         .join(thing, thing.c.id == datastream.c.thing_id)
         .join(observed_property, observed_property.c.id == datastream.c.observed_property_id)
         .outerjoin(latest, latest.c.datastream_id == datastream.c.id)
-        .outerjoin(deployment, deployment.c.id == newest)
+        .outerjoin(deployment, stands_now())
         .where(observed_property.c.key == RELATIVE, here)
         .order_by(thing.c.name, deployment.c.depth_m, datastream.c.id)
     )
