@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,12 +52,13 @@ _CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "o
 class LocalPostgres:
     """A server whose data, password and log live in `folder`.
 
-    `durable=False` turns fsync off: faster, and lost with the power.
+    `durable=False` turns fsync off: faster, and lost with the power. `settings` are PostgreSQL's.
     """
 
     folder: Path
     install: PostgresInstall
     durable: bool = True
+    settings: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
     child: Child | None = field(default=None, init=False)
 
@@ -140,6 +141,7 @@ class LocalPostgres:
 
     def _launch(self, place: "_Place") -> Child:
         settings = {**_SETTINGS, "port": str(self.port), **({} if self.durable else _CARELESS)}
+        settings |= self.settings
         command = [self.install.program("postgres"), "-D", f"{place.folder}/data"]
         for key, value in settings.items():
             command += ["-c", f"{key}={value}"]

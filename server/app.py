@@ -17,6 +17,9 @@ from server.api.edge import Services
 from server.api.schemas import Part
 from server.archive import keeper as journal_keeper
 from server.broker import EmbeddedBroker
+from server.courtesy.answers import Answers
+from server.courtesy.asgi import GoesFirst
+from server.courtesy.threads import take_turns
 from server.db.engine import describe, open_engine
 from server.db.migrate import upgrade
 from server.housekeeping import Housekeeper
@@ -130,6 +133,7 @@ class App:
         self._http_port: int | None = None
         self._mqtt_port = settings.mqtt.port
         self._is_caught_up: Callable[[], bool] = lambda: False
+        self._answers = Answers()
 
     @property
     def address(self) -> str:
@@ -163,6 +167,8 @@ class App:
         http, role = self._settings.http, self._duty.role
         listener = bind(http.host, http.port if role.serves_pages else http.ingest_port)
         self._teardown.add(Step("port", listener.close, _DATABASE_STOP_S))
+        self._answers = Answers(self._duty.answers_file)
+        self._teardown.add(Step("answers", self._answers.close, _DATABASE_STOP_S))
         engine = self._open_database()
         hub: Hub[LatestRow] = Hub()
         tellers: list[Teller] = [lambda: [readiness.database_part(engine)]]
@@ -185,6 +191,7 @@ class App:
         self._http_port = server.port
         self._teardown.add(Step("http", lambda: server.stop(_HTTP_STOP_S), _HTTP_STOP_S))
         self._teardown.add(Step("live", hub.close, _DATABASE_STOP_S))
+        take_turns()
         server.start()
 
     @property
@@ -200,6 +207,7 @@ class App:
             app.add_middleware(LoopbackHosts)
         if serves_pages:
             pages.install(app)
+            app.add_middleware(GoesFirst, answers=self._answers)
         return app
 
     def _open_database(self) -> Engine:
@@ -239,10 +247,11 @@ class App:
         layout = Layout(engine, describe(engine), _wishes(self._settings), wall_clock_ms)
         layout.settle()
         keeper = self._start_keeper(engine, layout)
-        rollups = RollupWorker(engine, self._settings.rollup.share / 100, wall_clock_ms)
+        share = self._settings.rollup.share / 100
+        rollups = RollupWorker(engine, share, wall_clock_ms, self._answers)
         rollups.start()
         self._teardown.add(Step("rollups", rollups.stop, _UPKEEP_STOP_S))
-        watches = Watchkeeper(engine, wall_clock_ms, self._is_caught_up)
+        watches = Watchkeeper(engine, wall_clock_ms, self._is_caught_up, answers=self._answers)
         watches.start()
         self._teardown.add(Step("watches", watches.stop, _UPKEEP_STOP_S))
         notifier = make_notifier(
@@ -273,6 +282,7 @@ class App:
             tls=broker.tls,
             ca_file=broker.ca_file,
             number=0,
+            answers_file=str(self._duty.answers_file or ""),
         )
         crew = Crew(order, workers)
         self._teardown.add(
@@ -298,6 +308,7 @@ class App:
                 f"mqtt.ca_file '{ca_file}'",
                 f"cannot be used: {error.strerror or error}; name a PEM file that can be read",
             ) from error
+        ingest.go_behind(self._answers)
         ingest.start()
         self._teardown.add(Step("ingest", ingest.stop, _INGEST_STOP_S))
         return ingest

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -21,6 +22,8 @@ from sqlalchemy import Engine
 
 from server import logs
 from server.carry import command as import_command
+from server.courtesy.answers import file_of
+from server.courtesy.priority import give_way
 from server.db.engine import describe, is_postgresql, open_engine
 from server.db.migrate import is_current, upgrade
 from server.errors import ServerError, StoreError
@@ -37,7 +40,6 @@ from server.notify.commands import preview as preview_command
 from server.notify.commands import subscribers as subscribers_command
 from server.notify.setup import ways_of
 from server.replay import command as replay_command
-from server.roles.priority import give_way
 from server.roles.role import Duty, Role, duty_of, parse_workers
 from server.rollup import command as rollup_command
 from server.rollup import site_command
@@ -211,6 +213,7 @@ def _run(arguments: argparse.Namespace) -> int:
         on_postgresql=is_postgresql(settings.database.url),
         embedded=settings.mqtt.embedded,
     )
+    duty = replace(duty, answers_file=file_of(os.environ))
     if duty.role is not Role.ALL:
         logs.configure(role=duty.role.value)
     if duty.role is Role.INGEST:

@@ -6,7 +6,7 @@ committed is on the disk.
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -17,6 +17,8 @@ from psycopg.errors import InsufficientPrivilege
 from deploy.errors import SetupError
 from deploy.local_postgres import LocalPostgres
 from deploy.postgres_install import need
+
+_AS_IT_COMES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,16 @@ class Databases:
 
 
 @contextmanager
-def serving(url: str | None) -> Iterator[Databases]:
-    """Give the server that was named, or start one of our own; raises SetupError."""
+def serving(url: str | None, settings: Mapping[str, str] = _AS_IT_COMES) -> Iterator[Databases]:
+    """Give the server that was named, or start one of our own with some settings of its.
+
+    Raises SetupError.
+    """
     if url is not None:
         yield Databases(url)
         return
     install = need()
-    postgres = LocalPostgres(install.scratch_folder(), install)
+    postgres = LocalPostgres(install.scratch_folder(), install, settings=settings)
     try:
         postgres.start()
         yield Databases(postgres.url, postgres)

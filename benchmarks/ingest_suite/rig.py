@@ -95,7 +95,7 @@ def _server(
     # In any role: one that serves no pages says at another port how it is.
     at = ("--http-port", str(page.port))
     command = [program("saxaul-server"), "run", "--config", str(layout.server), *at, *options]
-    environment = {"SAXAUL_DATABASE_URL": database_url}
+    environment = {"SAXAUL_DATABASE_URL": database_url, "STATE_DIRECTORY": str(layout.folder)}
     server = Child("server", command, layout.log("server"), environment=environment)
     server.start()
     if not wait_until(lambda: page.is_ready() or not server.is_running, _READY_S) or (

@@ -19,7 +19,7 @@ from benchmarks.ingest_suite import packets
 from benchmarks.ingest_suite.sender import MAX_IN_FLIGHT, Sender
 from benchmarks.ingest_suite.station import Load, variant_of
 from deploy.errors import SetupError
-from server.roles.priority import give_way
+from server.courtesy.priority import give_way
 from wire import topics
 
 _ANSWER_S = 10.0

@@ -1,13 +1,12 @@
 """Ingest as one thing to start and stop: consumer, queue, worker."""
 
-import gc
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from server.courtesy.answers import Answers
 from server.ingest.consumer import BrokerAddress, Consumer, Part
 from server.ingest.pipeline import Pipeline
 from server.ingest.worker import Backoff, Worker
@@ -16,11 +15,8 @@ from server.store.port import LatestRow
 from wire.catalogue import bundled
 
 _BACKOFF = Backoff()
-_SWITCH_S = 0.0005
 # So many messages wait at times though everything is live.
 _FEW = 500
-# What comes and goes with each batch makes no cycles: looking for them so often finds nothing.
-_GARBAGE_AFTER = 50_000
 
 __all__ = ["BrokerAddress", "IngestHealth", "IngestService", "Part", "wall_clock_ms"]
 
@@ -52,17 +48,6 @@ def is_caught_up(*, connected: bool, queued: int) -> bool:
     return connected and queued < _FEW
 
 
-def _share_the_processor() -> None:
-    """Let the threads of ingest take turns: they wait for sockets a thousand times a second.
-
-    Python lets whoever computes go on for 5 ms while another thread has something to do, and looks
-    for garbage among all that the program ever loaded.
-    """
-    sys.setswitchinterval(_SWITCH_S)
-    gc.freeze()
-    gc.set_threshold(_GARBAGE_AFTER, *gc.get_threshold()[1:])
-
-
 def wall_clock_ms() -> int:
     """Read the wall clock: milliseconds since 1970, UTC."""
     return time.time_ns() // 1_000_000
@@ -92,7 +77,6 @@ class IngestService:
 
     def start(self) -> None:
         """Begin; a broker or database that is not there yet is waited for."""
-        _share_the_processor()
         self._worker.start(self._consumer)
         self._consumer.start()
 
@@ -100,6 +84,10 @@ class IngestService:
         """Finish what is being written, send its receipts, and leave the rest to the broker."""
         self._worker.stop()
         self._consumer.stop()
+
+    def go_behind(self, answers: Answers) -> None:
+        """Wait a moment for answers that are being written; before the start."""
+        self._worker.go_behind(answers)
 
     def report_connections(self, to: Callable[[bool], None]) -> None:
         """Tell another of each connection, and whether its session is new; before the start.

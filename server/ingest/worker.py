@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from server.courtesy.answers import Answers
 from server.db.engine import explain, writing
 from server.db.faults import is_database_fault
 from server.db.locks import try_lock_gateways
@@ -153,6 +154,10 @@ class Worker:
     def queued(self) -> int:
         """Count the messages that wait in memory."""
         return len(self._inbox)
+
+    def go_behind(self, answers: Answers) -> None:
+        """Wait a moment for answers that are being written; before the start."""
+        self._preparing.answers = answers
 
     def offer(self, message: Message) -> None:
         """Queue a message; blocks while the queue is full, until the worker stops."""

@@ -99,6 +99,8 @@ class Follower:
         return first + [one.payload for one in driver.notifies(timeout=_GATHER_S)]
 
     def _hand_on(self, payloads: Iterable[str]) -> None:
+        if not self._hub.subscribers:
+            return  # who comes next begins by reading everything
         ids: set[int] = set()
         for payload in payloads:
             found = ids_of(payload)
@@ -108,7 +110,7 @@ class Follower:
             self._owes_resync = False
             self._resync_at_s = time.monotonic() + _RESYNC_EVERY_S
             self._hub.resync()
-        if ids and self._hub.subscribers:
+        if ids:
             self._hub.publish(self._read(ids))
 
     def _read(self, ids: set[int]) -> Sequence[LatestRow]:

@@ -13,7 +13,10 @@ ASK_AGAIN = b"ask-again\n"
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker is to do."""
+    """What a worker is to do.
+
+    `answers_file` tells it of answers that are being written, "" for none.
+    """
 
     database_url: str
     host: str
@@ -23,6 +26,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     tls: bool
     ca_file: str
     number: int
+    answers_file: str = ""
 
     def broker(self) -> BrokerAddress:
         """Say where its messages come from, and which they are."""

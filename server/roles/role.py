@@ -4,6 +4,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from wire.errors import ConfigError
 
@@ -61,10 +62,14 @@ def parse_workers(text: str) -> Workers:
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """What one process is started for; without `workers` ingest runs in the process itself."""
+    """What one process is started for; without `workers` ingest runs in the process itself.
+
+    By `answers_file` it knows of answers that others on this machine are writing.
+    """
 
     role: Role = Role.ALL
     workers: Workers | None = None
+    answers_file: Path | None = None
 
 
 def duty_of(role: Role, workers: Workers | None, *, on_postgresql: bool, embedded: bool) -> Duty:

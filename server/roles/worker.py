@@ -6,18 +6,21 @@ import signal
 import sys
 import threading
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from types import FrameType
 
 import msgspec
 import structlog
 
 from server import logs
+from server.courtesy.answers import Answers
+from server.courtesy.priority import give_way
+from server.courtesy.threads import take_turns
 from server.db.engine import open_engine
 from server.errors import ServerError
 from server.ingest.service import IngestService
 from server.live.announce import Announcer
 from server.roles.orders import ASK_AGAIN, Order, Report, line
-from server.roles.priority import give_way
 from wire.errors import ConfigError
 
 WORKER_STARTED = "worker_started"
@@ -81,7 +84,10 @@ class _Worker:
             engine, self.order.broker(), announcer.publish, on_death=self._on_death
         )
         service.report_connections(self._on_connection)
+        answers = Answers(Path(self.order.answers_file) if self.order.answers_file else None)
+        service.go_behind(answers)
         announcer.start()
+        take_turns()
         service.start()
         log.info(WORKER_STARTED)
         while not self.stop.wait(_REPORT_S):
@@ -96,6 +102,7 @@ class _Worker:
                 )
             )
         service.stop()
+        answers.close()
         announcer.stop()
         engine.dispose()
         log.info(WORKER_STOPPED)

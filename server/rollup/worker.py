@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import Engine
 
+from server.courtesy.answers import Answers
 from server.db.engine import explain
 from server.rollup.marks import Level
 from server.rollup.plan import Pace, Waiting, is_ripe, rest_s, units
@@ -20,9 +21,13 @@ ROLLUPS_FAILED = "rollups_failed"
 ROLLUPS_FOUND = "rollups_work_again"
 ROLLUPS_GIVEN_UP = "rollups_without_observations"
 
-# A transaction lasts about this long; on SQLite ingest has to wait for it.
+# A transaction lasts about this long. In the background it holds up answers that come meanwhile, on
+# SQLite also ingest.
 _AIM_S = 0.2
+_AIM_BEHIND_S = 0.03
 _SQLITE_AIM_S = 0.05
+# Before each it waits for answers that are being written, no longer than this.
+_COURTESY_S = 0.25
 _IDLE_S = 2.0
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
@@ -66,11 +71,12 @@ class Workshop:
         *,
         is_due: Callable[[Waiting, int], bool] = is_ripe,
         before_ms: int | None = None,
+        aim_s: float = _AIM_S,
     ) -> None:
         """Prepare; `clock` gives milliseconds UTC.
 
         `is_due` tells whether to compute something by now. With `before_ms` only what was marked
-        before it is looked at.
+        before it is looked at. A step aims to take `aim_s`.
         """
         self.backlog = Backlog()
         self.has_due = False
@@ -79,7 +85,8 @@ class Workshop:
         self._is_due = is_due
         self._before_ms = before_ms
         self._seen: list[Waiting] = []
-        self._pace = Pace(_SQLITE_AIM_S if engine.dialect.name == "sqlite" else _AIM_S)
+        is_sqlite = engine.dialect.name == "sqlite"
+        self._pace = Pace(min(aim_s, _SQLITE_AIM_S) if is_sqlite else aim_s)
 
     def step(self) -> Done | None:
         """Compute the newest of what is due; None when nothing is, or others are at all of it."""
@@ -117,12 +124,22 @@ def anything(_one: Waiting, _now_ms: int) -> bool:
 class RollupWorker:
     """A workshop in a thread of its own, which rests as much as its share asks for."""
 
-    def __init__(self, engine: Engine, share: float, clock: Callable[[], int]) -> None:
-        """Prepare; `share` is of one core, `clock` gives milliseconds UTC."""
+    def __init__(
+        self,
+        engine: Engine,
+        share: float,
+        clock: Callable[[], int],
+        answers: Answers | None = None,
+    ) -> None:
+        """Prepare; `share` is of one core, `clock` gives milliseconds UTC.
+
+        Answers that are being written go first.
+        """
         self.error = ""
+        self._answers = answers or Answers()
         self._engine = engine
         self._share = share
-        self._workshop = Workshop(engine, clock)
+        self._workshop = Workshop(engine, clock, aim_s=_AIM_BEHIND_S)
         self._failures = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -149,6 +166,7 @@ class RollupWorker:
 
     def _step(self) -> float:
         """Do one unit; return for how long to rest, in seconds."""
+        self._answers.let_pass(time.monotonic() + _COURTESY_S, self._stopping.is_set)
         began_s = time.monotonic()
         try:
             done = self._workshop.step()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.roles.priority import NICENESS
+from server.courtesy.priority import NICENESS
 
 UNITS = Path(__file__).parent.parent.parent / "deploy" / "systemd"
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from server.courtesy.answers import Answers
 from server.ingest.bulk.group import Gathering, Group
 from server.ingest.bulk.names import Names
 from server.ingest.bulk.pace import Pace
@@ -20,8 +21,11 @@ PREPARING_STOPPED = "preparing_stopped"
 
 # What comes within this time of the last group goes together; what comes alone goes at once.
 LINGER_S = 0.05
+# So much longer a group waits for answers that are being written.
+COURTESY_S = 0.05
 _SOME = 32  # taken from the inbox at a time
 _IDLE_S = 0.25
+_LOOK_S = 0.004
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +45,7 @@ class Preparing:
 
         It has whoever is to be bundled met before.
         """
+        self.answers = Answers()
         self._inbox = inbox
         self._names = names
         self._pace = pace
@@ -49,6 +54,8 @@ class Preparing:
         self._ready: Group | None = None
         self._is_wanted = False
         self._handed_over_s = float("-inf")
+        self._courtesy_ends_s = float("-inf")
+        self._is_behind = False
         self._over: list[Work] = []  # taken, and too much for the last group
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -83,6 +90,7 @@ class Preparing:
         try:
             while not self._stopping.is_set():
                 gathering = self._gather()
+                self._is_behind = gathering.is_full
                 if not gathering.is_empty:
                     self._hand_over(gathering.close())
         except Exception as error:
@@ -92,7 +100,11 @@ class Preparing:
     def _gather(self) -> Gathering:
         """Put together what there is: until it is enough, or is wanted and nothing more waits."""
         gathering = Gathering(self._names, self._pace.limit)
-        self._fill(gathering, self._over or self._inbox.take(_SOME, _IDLE_S, self._stopping.is_set))
+        some = self._over or self._inbox.take(_SOME, _IDLE_S, self._stopping.is_set)
+        due_s = max(time.monotonic(), self._handed_over_s + LINGER_S)
+        # After a full group there is more than that: who is behind does not wait for anybody.
+        self._courtesy_ends_s = float("-inf") if self._is_behind else due_s + COURTESY_S
+        self._fill(gathering, some)
         while not (gathering.is_empty or gathering.is_full or self._stopping.is_set()):
             some = self._inbox.take(_SOME, self._patience_s(), self._is_due)
             if not some and self._is_due():
@@ -101,6 +113,7 @@ class Preparing:
         return gathering
 
     def _fill(self, gathering: Gathering, works: list[Work]) -> None:
+        self.answers.let_pass(self._courtesy_ends_s, self._stopping.is_set)
         self._meet(works)
         for at, one in enumerate(works):
             if gathering.is_full:
@@ -111,13 +124,18 @@ class Preparing:
 
     def _is_due(self) -> bool:
         """Tell whether what was gathered should go."""
-        return self._stopping.is_set() or (
-            self._is_wanted and time.monotonic() >= self._handed_over_s + LINGER_S
-        )
+        if self._stopping.is_set():
+            return True
+        now_s = time.monotonic()
+        if not self._is_wanted or now_s < self._handed_over_s + LINGER_S:
+            return False
+        return now_s >= self._courtesy_ends_s or not self.answers.are_written()
 
     def _patience_s(self) -> float:
         """Tell how long to wait for more: until it may go, or else until it is wanted."""
         left_s = self._handed_over_s + LINGER_S - time.monotonic()
+        if left_s <= 0 and self._is_wanted:
+            return _LOOK_S  # an answer is being written
         return left_s if 0 < left_s < _IDLE_S else _IDLE_S
 
     def _hand_over(self, group: Group) -> None:

@@ -13,6 +13,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Engine
 
+from server.courtesy.answers import Answers
 from server.db.engine import explain
 from server.watch.keeping.afterwards import tell_afterwards
 from server.watch.keeping.hours import EVERY_S, HourRounds
@@ -36,6 +37,8 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
 _STOP_TIMEOUT_S = 5.0
 # Between two transactions, so that a writer that waits on SQLite gets in.
 _REST_S = 0.02
+# Before each it waits for answers that are being written, no longer than this.
+_COURTESY_S = 0.25
 GRACE_S = 120.0
 
 log = structlog.get_logger(__name__)
@@ -68,6 +71,7 @@ class Rounds:
     is_stopping: Callable[[], bool] = lambda: False
     behind: int = 0
     gives_way: bool = False
+    answers: Answers = field(default_factory=Answers)
     isolation: Isolation = field(default_factory=Isolation)
     _renewal: Renewal = field(init=False)
     _renew_s: float = float("-inf")
@@ -145,6 +149,7 @@ class Rounds:
 
     def _work(self, step: Stage, gateway_id: str, does: Callable[[], int | None]) -> int | None:
         """Bring a gateway's watches up to date, and let others write."""
+        self.answers.let_pass(time.monotonic() + _COURTESY_S, self.is_stopping)
         if self.is_stopping():
             return None
         done = step.run(gateway_id, does)
@@ -171,10 +176,12 @@ class Watchkeeper:
         clock: Callable[[], int],
         is_quiet: Callable[[], bool],
         grace_s: float = GRACE_S,
+        answers: Answers | None = None,
     ) -> None:
         """Prepare; `clock` gives milliseconds UTC.
 
-        `is_quiet` tells whether the broker is connected and nothing waits to be taken in.
+        `is_quiet` tells whether the broker is connected and nothing waits to be taken in. Answers
+        that are being written go first.
         """
         self.error = ""
         self._engine = engine
@@ -182,7 +189,13 @@ class Watchkeeper:
         self._failures = 0
         self._stopping = threading.Event()
         grace = Grace(is_quiet, grace_s)
-        self._rounds = Rounds(engine, grace, self._stopping.is_set, gives_way=True)
+        self._rounds = Rounds(
+            engine,
+            grace,
+            self._stopping.is_set,
+            gives_way=True,
+            answers=answers or Answers(),
+        )
         self._thread: threading.Thread | None = None
 
     @property

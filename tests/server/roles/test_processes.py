@@ -10,7 +10,7 @@ import pytest
 
 from deploy.children import Child
 from deploy.ports import free_port, wait_until
-from server.roles.priority import NICENESS
+from server.courtesy.priority import NICENESS
 
 PATIENCE_S = 30.0
 
@@ -28,7 +28,7 @@ def run(timescale_engine, mosquitto, tmp_path):
         where = ["--config", str(config), "--http-port", str(port)]
         command = [sys.executable, "-m", "server", "run", "--role", role, *where, *more]
         child = Child(role, command, tmp_path / f"{role}.log", environment={
-            "SAXAUL_DATABASE_URL": url
+            "SAXAUL_DATABASE_URL": url, "STATE_DIRECTORY": str(tmp_path),
         })  # fmt: skip
         child.start()
         running.append(child)
@@ -84,6 +84,17 @@ def test_pages_of_one_process_show_at_once_what_another_takes_in(run, field):
     said = ingest.said()
     assert b'"role": "ingest", "worker": 2' in said
     assert said.count(b"worker_stopped") == 3
+
+
+def test_all_know_of_answers_that_one_of_them_is_writing(run, tmp_path):
+    ingest, _ = run("ingest", "--workers", "1")
+    api, _ = run("api")
+    file = tmp_path / "answering"
+
+    for pid in (ingest.pid, api.pid, *children_of(ingest.pid)):
+        opened = [one.readlink() for one in Path(f"/proc/{pid}/fd").iterdir()]
+        assert opened.count(file) == 2
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_workers_give_way_and_do_not_outlive_the_process_that_started_them(run):

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from deploy.ports import wait_until
+from server.courtesy.answers import Answers
 from server.db.engine import writing
 from server.rollup.worker import Backlog, RollupWorker
 from tests.server.rollup.conftest import SCALAR
@@ -37,6 +38,21 @@ def test_it_stops_at_once_and_says_what_waits(world, engine, worker):
     worker.stop()
 
     assert time.monotonic() - began_s < 1.0
+
+
+def test_it_begins_with_nothing_while_an_answer_is_being_written(world, engine, monkeypatch):
+    monkeypatch.setattr("server.rollup.worker._COURTESY_S", 60.0)
+    answers = Answers()
+    worker = RollupWorker(engine, 1.0, lambda: 4_000_000_000_000, answers)
+    append(engine, (SCALAR, START, 1.0))
+    answers.begin()
+    worker.start()
+    assert not wait_until(lambda: starts(engine), timeout_s=0.3)
+
+    answers.end()
+
+    assert wait_until(lambda: starts(engine) == [START], timeout_s=20)
+    worker.stop()
 
 
 def test_it_goes_on_when_the_database_is_back(world, engine, worker):

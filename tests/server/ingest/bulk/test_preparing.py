@@ -6,9 +6,10 @@ import time
 import pytest
 
 from server.ingest.bulk import group as group_module
+from server.ingest.bulk import preparing as preparing_module
 from server.ingest.bulk.names import Names
 from server.ingest.bulk.pace import Pace
-from server.ingest.bulk.preparing import LINGER_S, Preparing
+from server.ingest.bulk.preparing import COURTESY_S, LINGER_S, Preparing
 from server.ingest.events import Message
 from server.ingest.inbox import Inbox
 from wire.catalogue import bundled
@@ -77,6 +78,50 @@ def test_nothing_is_waited_for_only_so_long(preparing):
 
     assert preparing.take(0.05) is None
     assert 0.05 <= time.monotonic() - began_s < 2
+
+
+def test_a_group_waits_for_an_answer_that_is_being_written(inbox, preparing, monkeypatch):
+    monkeypatch.setattr(preparing_module, "COURTESY_S", 30.0)
+    preparing.answers.begin()
+    inbox.put(message(1), 0)
+    assert preparing.take(0.2) is None
+
+    preparing.answers.end()
+
+    assert preparing.take(10).works == [message(1)]
+
+
+def test_it_does_not_wait_long_for_answers(inbox, preparing):
+    preparing.answers.begin()
+    inbox.put(message(1), 0)
+    began_s = time.monotonic()
+
+    assert preparing.take(10).works == [message(1)]
+    assert COURTESY_S <= time.monotonic() - began_s < 5
+
+
+def test_what_is_behind_does_not_wait_for_answers(inbox, preparing, wait_until, monkeypatch):
+    for number in range(200):
+        inbox.put(message(number), 0)
+    wait_until(lambda: preparing._ready)
+    monkeypatch.setattr(preparing_module, "COURTESY_S", 30.0)
+    preparing.answers.begin()
+
+    most = group_module.MAX_COST // group_module._SINGLE_COST
+    groups = [preparing.take(10) for _ in range(200 // most)]
+
+    assert [len(one.works) for one in groups] == [most] * (200 // most)
+
+
+def test_it_ends_though_an_answer_is_being_written(inbox, preparing, monkeypatch, wait_until):
+    monkeypatch.setattr(preparing_module, "COURTESY_S", 30.0)
+    preparing.answers.begin()
+    inbox.put(message(1), 0)
+    wait_until(lambda: not len(inbox))
+
+    preparing.stop(10)
+
+    assert not preparing._thread.is_alive()
 
 
 def test_it_ends_though_nobody_takes_what_is_ready(inbox, preparing, wait_until):

@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from server.roles.priority import NICENESS, give_way
+from server.courtesy.priority import NICENESS, give_way
 
 PROGRAM = """
 import os, sys, threading
 from pathlib import Path
-from server.roles.priority import give_way
+from server.courtesy.priority import give_way
 give_way(Path(sys.argv[1]))
 thread = threading.Thread(target=lambda: print(os.nice(0), os.sched_getscheduler(0)))
 thread.start()
