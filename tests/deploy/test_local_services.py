@@ -118,7 +118,7 @@ def publish(broker, topic, payload):
         "-q",
         "1",
     ]
-    subprocess.run(command, check=True, timeout=10)
+    subprocess.run(command, check=True, timeout=30)
 
 
 def received(broker, topic):
@@ -133,9 +133,9 @@ def received(broker, topic):
         "-C",
         "1",
         "-W",
-        "5",
+        "20",
     ]
-    return subprocess.run(command, check=True, capture_output=True, timeout=10).stdout
+    return subprocess.run(command, check=True, capture_output=True, timeout=30).stdout
 
 
 def test_mosquitto_keeps_retained_messages_and_its_port_over_a_restart(mosquitto):

@@ -93,7 +93,7 @@ class Served:
 
     def wait_for_truth(self, count):
         with self._recorded:
-            assert self._recorded.wait_for(lambda: len(self.truth) >= count, timeout=10)
+            assert self._recorded.wait_for(lambda: len(self.truth) >= count, timeout=30)
             return [answer for answer, _ in self.truth]
 
 

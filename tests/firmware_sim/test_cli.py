@@ -75,14 +75,14 @@ def test_run_says_its_ports_and_ends_within_a_second(running, scenario, number):
 
 def test_run_plays_devices_and_writes_truth(running, scenario):
     ports = dict(running.stdout.readline().split() for _ in range(2))
-    with serial.Serial(ports["sdi"], 9600, timeout=5) as port:
+    with serial.Serial(ports["sdi"], 9600, timeout=20) as port:
         port.write(b"1R0!")
         reply = port.readline().decode()
-    with serial.Serial(ports["salt"], 9600, timeout=5) as port:
+    with serial.Serial(ports["salt"], 9600, timeout=20) as port:
         port.readline()  # opening may have cut this one
         assert port.readline().startswith(b"$SALT,1,")
     running.terminate()
-    assert running.wait(5) == OK
+    assert running.wait(20) == OK
     truth = read_truth(scenario.parent / "truth.jsonl")
     (soil,) = [line for line in truth if line.device == "dune-1/soil-10cm"]
     raw, temperature = (float(soil.values[key]) for key in ("vwc_raw", "soil_temperature"))

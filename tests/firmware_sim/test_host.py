@@ -56,7 +56,7 @@ class Fast:
 
 
 def _open(port):
-    return serial.Serial(port, 9600, timeout=5)
+    return serial.Serial(port, 9600, timeout=20)
 
 
 def test_a_request_reaches_the_bus_and_the_reply_the_port(serve):
@@ -114,10 +114,15 @@ def test_a_gateway_may_come_and_go(serve):
 
 def test_truth_is_what_went_out_on_the_port(serve, set_up):
     """Two seconds of a weather station, read back with a foreign parser."""
-    offset = 1_795_000_000.0 - time.monotonic()  # the first line comes in half a second
+    opened_s = []  # until the port is open, time stands; the first line comes half a second later
+
+    def clock():
+        return 1_795_000_000.0 + (time.monotonic() - opened_s[0] if opened_s else 0.0)
+
     line = assemble(Protocol.NMEA0183, [set_up("NMEA 0183 weather station", name="dune-1/mast")])
-    served = serve(clock=lambda: offset + time.monotonic(), nmea=line.bus)
+    served = serve(clock=clock, nmea=line.bus)
     with _open(served.ports["nmea"]) as port:
+        opened_s.append(time.monotonic())
         heard = [pynmea2.parse(port.readline().decode(), check=True) for _ in range(4)]
     truth = served.wait_for_truth(4)
     assert {(one.device, one.kind) for one in truth} == {("dune-1/mast", "line")}
@@ -160,7 +165,7 @@ def test_a_talker_nobody_reads_neither_blocks_nor_counts_as_truth(serve):
     """What fits the port's buffer went out; the rest is dropped whole, and answers still work."""
     bus = Fast()
     served = serve(baud=1_000_000, fast=bus)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while bus.woken < 80 and time.monotonic() < deadline:
         time.sleep(0.02)
     recorded = len(served.truth)
@@ -225,7 +230,7 @@ def test_nothing_stays_open_after_stop(plan):
     host = _host(plan)
     host.start()
     host.stop()
-    assert _open_files() == before
+    assert _open_files() <= before
 
 
 def test_a_bug_in_a_device_is_reported(plan, capfd):
@@ -237,7 +242,7 @@ def test_a_bug_in_a_device_is_reported(plan, capfd):
     host = Host([PortPlan("b", Broken(), 9600)], time.time, print, lambda: failures.append(1))
     with _open(host.start()["b"]) as port:
         port.write(b"?")
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while not failures and time.monotonic() < deadline:
             time.sleep(0.01)
     host.stop()

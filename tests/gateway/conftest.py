@@ -1,20 +1,20 @@
 """Shared parts of the gateway's tests: a hand-set clock, an outbox, a real broker, a server's ear."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from threading import Condition
+from threading import Condition, Event
 
 import msgspec
 import pytest
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion
 
+from deploy.ports import free_port, is_open
 from gateway.clock import Clock, TimeSources
 from gateway.config import Config, load
 from gateway.outbox import Outbox
@@ -163,15 +163,11 @@ class Broker:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 10
-        while not self._listens():
+        deadline = time.monotonic() + 30
+        while not is_open(self.port):
             assert self.process.poll() is None, "mosquitto did not start"
             assert time.monotonic() < deadline, "mosquitto does not listen"
             time.sleep(0.02)
-
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def kill(self) -> None:
         if self.process is not None:
@@ -188,9 +184,7 @@ def _mosquitto() -> str:
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     config = tmp_path / "mosquitto.conf"
     config.write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n", encoding="ascii"
@@ -210,12 +204,14 @@ class Ear:
     port: int
     messages: list[MQTTMessage] = field(default_factory=list)
     arrived: Condition = field(default_factory=Condition)
+    listens: Event = field(default_factory=Event)
     answer: bool = False
     client: Client = field(init=False)
 
     def __post_init__(self) -> None:
         self.client = Client(CallbackAPIVersion.VERSION2, client_id="ear", clean_session=False)
         self.client.on_connect = lambda client, *_: client.subscribe("saxaul/1/#", qos=1)
+        self.client.on_subscribe = lambda *_: self.listens.set()
         self.client.on_message = self._on_message
         self.client.reconnect_delay_set(1, 1)
         self.client.connect("127.0.0.1", self.port)
@@ -229,9 +225,9 @@ class Ear:
             _, _, gateway, _, epoch, seq = message.topic.split("/")
             self.send(gateway, {"epoch": epoch, "stored": [[int(seq), int(seq)]]})
 
-    def send(self, gateway: str, receipt: object) -> None:
+    def send(self, gateway: str, receipt: object) -> MQTTMessageInfo:
         raw = receipt if isinstance(receipt, bytes) else msgspec.json.encode(receipt)
-        self.client.publish(f"saxaul/1/{gateway}/receipt", raw, qos=1)
+        return self.client.publish(f"saxaul/1/{gateway}/receipt", raw, qos=1)
 
     def on(self, part: str) -> list[MQTTMessage]:
         with self.arrived:
@@ -246,5 +242,8 @@ class Ear:
 @pytest.fixture
 def ear(broker: Broker) -> Iterator[Ear]:
     one = Ear(broker.port)
-    yield one
-    one.close()
+    try:
+        assert one.listens.wait(30), "nothing that is not retained would be heard"
+        yield one
+    finally:
+        one.close()

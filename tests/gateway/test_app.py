@@ -108,16 +108,16 @@ def test_a_build_that_fails_gives_the_data_folder_free(config_of, tmp_path):
 def test_stopping_goes_backwards_and_no_step_can_hold_it_up(config_of, capsys):
     app, order, never = App(config_of(), None), [], Event()
     app._steps += [
-        Step("first", lambda: order.append("first"), 1),
-        Step("broken", lambda: 1 / 0, 1),
+        Step("first", lambda: order.append("first"), 20),
+        Step("broken", lambda: 1 / 0, 20),
         Step("stuck", lambda: never.wait(30), 0.05),
-        Step("last", lambda: order.append("last"), 1),
+        Step("last", lambda: order.append("last"), 20),
     ]
     began = time.monotonic()
     app.stop()
     never.set()
     assert order == ["last", "first"]
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
     told = capsys.readouterr().out
     assert "stop_step_overrun" in told
     assert "ZeroDivisionError" in told
@@ -217,11 +217,12 @@ def stalled(config_of):
 
 
 def test_no_restart_while_the_disk_stalls(stalled, config_of, monkeypatch):
-    monkeypatch.setattr("gateway.app.DISK_S", 0.1)
     app, release = stalled
     app._absent_ports = "retry"
-    with pytest.raises(StoreError, match="the disk does not answer, so the gateway is not started"):
-        app._restart(config_of())
+    with monkeypatch.context() as patch:
+        patch.setattr("gateway.app.DISK_S", 0.1)
+        with pytest.raises(StoreError, match="disk does not answer, so the gateway is not started"):
+            app._restart(config_of())
     assert not app.restart_wanted.is_set()
     release()
     app._restart(config_of())

@@ -74,7 +74,7 @@ def test_run_reads_sends_and_stops_within_3_s(ready, ear, run, until, number):
     assert (code, time.monotonic() - began < limit_s(3)) == (0, True)
     assert "gateway_started gateway=kubuqi-dune" in err
     assert "Traceback" not in err
-    assert json.loads(ear.on("status")[-1].payload)["state"] == "offline"
+    until(lambda: json.loads(ear.on("status")[-1].payload)["state"] == "offline")
 
 
 def test_a_running_gateway_needs_no_more_than_50_mb(ready, ear, run, until):

@@ -146,7 +146,7 @@ def test_stopping_closes_every_port_and_may_be_repeated(tmp_path):
 
 
 def test_a_start_that_fails_leaves_nothing_running(tmp_path):
-    before = threading.active_count()
+    before = set(threading.enumerate())
     taken = build(settings(f"sqlite:///{tmp_path}/a.db"))
     taken.start()
     second = build(settings(f"sqlite:///{tmp_path}/b.db", port=taken.mqtt_port))
@@ -155,7 +155,7 @@ def test_a_start_that_fails_leaves_nothing_running(tmp_path):
         second.start()
 
     taken.stop()
-    assert wait_until(lambda: threading.active_count() == before, timeout_s=30)
+    assert wait_until(lambda: set(threading.enumerate()) <= before, timeout_s=30)
 
 
 def test_stopping_what_never_started_is_harmless(tmp_path):
@@ -166,7 +166,7 @@ def test_teardown_undoes_in_reverse():
     done = []
     teardown = Teardown()
     for name in "abc":
-        teardown.add(Step(name, lambda name=name: done.append(name), 1))
+        teardown.add(Step(name, lambda name=name: done.append(name), 20))
 
     teardown.run()
     teardown.run()
@@ -178,8 +178,8 @@ def test_a_step_that_hangs_or_fails_is_logged_and_holds_nothing_up():
     done = []
     hang = threading.Event()
     teardown = Teardown()
-    teardown.add(Step("last", lambda: done.append("last"), 1))
-    teardown.add(Step("fails", lambda: 1 / 0, 1))
+    teardown.add(Step("last", lambda: done.append("last"), 20))
+    teardown.add(Step("fails", lambda: 1 / 0, 20))
     teardown.add(Step("hangs", lambda: hang.wait(30), 0.05))
 
     with structlog.testing.capture_logs() as logs:

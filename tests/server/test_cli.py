@@ -228,10 +228,10 @@ def test_run_alone_serves_and_a_signal_stops_it_within_3_s_with_browsers_listeni
     running, tmp_path, by
 ):
     server = running("--mqtt-port", "0")
-    assert wait_until(lambda: httpx.get(f"{server.url}readyz").status_code == 200, timeout_s=30)
-    assert "No station has reported yet" in httpx.get(server.url).text
+    assert wait_until(lambda: httpx.get(f"{server.url}readyz", timeout=20).status_code == 200, 30)
+    assert "No station has reported yet" in httpx.get(server.url, timeout=20).text
     assert (tmp_path / "saxaul.db").exists()
-    with httpx.stream("GET", f"{server.url}api/v1/live") as response:
+    with httpx.stream("GET", f"{server.url}api/v1/live", timeout=20) as response:
         lines = response.iter_lines()
         assert next(lines) == "retry: 3000"
         assert "event: resync" in lines  # and so far only: what follows is the end
@@ -249,7 +249,7 @@ def test_a_broker_that_cannot_be_reached_is_waited_for_and_readyz_says_so(runnin
     (tmp_path / "s.toml").write_text(f"[mqtt]\nembedded = false\nport = {free_port()}\n")
     server = running("--config", "s.toml")
 
-    answer = httpx.get(f"{server.url}readyz")
+    answer = httpx.get(f"{server.url}readyz", timeout=20)
 
     assert answer.status_code == 503
     parts = {part["name"]: part["ready"] for part in answer.json()["parts"]}
@@ -263,7 +263,8 @@ def test_a_server_that_insists_may_listen_beyond_this_machine(running, tmp_path)
     server = running("--config", "s.toml", "--insecure-listen", "--mqtt-port", "0")
 
     port = server.url.rpartition(":")[2]
-    answer = httpx.get(f"http://127.0.0.1:{port}healthz", headers={"Host": "saxaul.lan"})
+    url = f"http://127.0.0.1:{port}healthz"
+    answer = httpx.get(url, headers={"Host": "saxaul.lan"}, timeout=20)
     assert answer.json() == {"alive": True}
 
 

@@ -25,7 +25,7 @@ def keep(sqlite_engine, monkeypatch):
 
 
 def poll(condition):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.005)

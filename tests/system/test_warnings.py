@@ -14,6 +14,7 @@ from firmware_sim.devices import assemble
 from firmware_sim.devices.base import Setup
 from firmware_sim.host import Host, PortPlan
 from firmware_sim.world import Conditions, Soil
+from tests.load import limit_s
 from tests.server.notify.mailbox import MailServer, text_of
 from wire.catalogue import bundled
 
@@ -240,4 +241,4 @@ def test_soil_dries_one_mail_rain_comes_one_more_and_a_backlog_makes_none(chain)
 
     taken_ms = [ms for (ms,) in chain.query(TAKEN_MS)]
     assert len(taken_ms) == 2
-    assert max(taken_ms) <= 2000
+    assert max(taken_ms) <= 1000 * limit_s(2)

@@ -38,11 +38,20 @@ def program(clock):
 
 
 def ask(program):
-    """Give how far its wall clock is from ours, in seconds, its monotonic clock, and the rest."""
-    program.stdin.write("\n")
-    program.stdin.flush()
-    wall, mono, kept, slept = program.stdout.readline().split()
-    return float(wall) - time.time(), int(mono), kept == "True", float(slept)
+    """Give how far its wall clock is from ours, in seconds, its monotonic clock, and the rest.
+
+    What took long to say, as on a busy machine or at its start, tells little of now: it is asked
+    again.
+    """
+    for _ in range(20):
+        begun_s = time.monotonic()
+        program.stdin.write("\n")
+        program.stdin.flush()
+        wall, mono, kept, slept = program.stdout.readline().split()
+        found = float(wall) - time.time(), int(mono), kept == "True", float(slept)
+        if time.monotonic() - begun_s < 0.5:
+            break
+    return found
 
 
 def test_at_first_it_is_right_and_kept(program):

@@ -162,7 +162,7 @@ def test_a_program_dies_exactly_there(what, kept, told, tmp_path):
     follower = Follower(pipe, Meaning(PEER, threads=False), kill_at, time.time).start()
     try:
         child.start()
-        assert follower.ended.wait(20), child.tail()
+        assert follower.ended.wait(60), child.tail()
         proof = follower.proof(what)
     finally:
         child.kill()
@@ -183,7 +183,7 @@ def test_a_kill_after_the_hold_is_no_proof(tmp_path):
         pipe.write_text(
             WRITE + ") = 24\n" + SYNC + ") = 0 (DELAYED)\n309 12.0 +++ killed by SIGKILL +++\n"
         )
-        assert follower.ended.wait(10)
+        assert follower.ended.wait(30)
     finally:
         follower.close()
 

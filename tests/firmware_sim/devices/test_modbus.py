@@ -202,7 +202,7 @@ def port(serve, probe, station):
 
 @pytest.fixture
 def pymodbus_client(port):
-    client = ModbusSerialClient(port, framer=FramerType.RTU, baudrate=9600, timeout=1, retries=0)
+    client = ModbusSerialClient(port, framer=FramerType.RTU, baudrate=9600, timeout=15, retries=0)
     assert client.connect()
     yield client
     client.close()
@@ -230,7 +230,7 @@ def test_pymodbus_changes_an_address(pymodbus_client):
 def minimal_client(port):
     client = minimalmodbus.Instrument(port, 1)
     client.serial.baudrate = 9600
-    client.serial.timeout = 0.4
+    client.serial.timeout = 15
     yield client
     client.serial.close()
 
@@ -247,6 +247,7 @@ def test_minimalmodbus_reads_light_over_two_registers(port, minimal_client):
 
 
 def test_minimalmodbus_understands_the_exceptions(minimal_client):
+    minimal_client.serial.timeout = 1.0  # it waits for more, an exception being shorter than values
     with pytest.raises(minimalmodbus.IllegalRequestError):
         minimal_client.read_register(0x40)
 

@@ -11,7 +11,7 @@ import structlog
 
 from gateway.buses.serial_port import PortSettings
 
-DEADLINE_S = 15.0
+DEADLINE_S = 30.0
 
 
 class Peer:
@@ -31,9 +31,9 @@ class Peer:
         self._thread.start()
 
     def say(self, data):
-        while data:
-            select.select([], [self.master], [], 1.0)
-            data = data[os.write(self.master, data) :]
+        while data and self._open:
+            if select.select([], [self.master], [], 0.1)[1]:  # else nobody has read for a while
+                data = data[os.write(self.master, data) :]
 
     def unplug(self):
         """Take the device away: the port hangs up and its name goes."""

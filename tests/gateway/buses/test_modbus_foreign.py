@@ -66,7 +66,7 @@ class Server:
         self._devices = devices
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self._thread.start()
-        assert self._ready.wait(15)
+        assert self._ready.wait(30)
 
     def close(self):
         self._loop.call_soon_threadsafe(self._over.set)

@@ -24,8 +24,8 @@ def line_end(buffer):
     return buffer.find(b"\n") + 1
 
 
-def ask(name, what, timeout_s=5.0):
-    return Ask(f"{name} {what}".encode(), line_end, timeout_s)
+def ask(name, what):
+    return Ask(f"{name} {what}".encode(), line_end, 20.0)
 
 
 class Overlapping:
@@ -67,12 +67,12 @@ class Mute:
 
 
 class Dead(Mute):
-    """One that is really asked, twice."""
+    """One that is really asked, twice; what it says is nothing that could be understood."""
 
     def tries(self):
-        yield ask(self.name, "first try", timeout_s=0.01)
+        yield ask(self.name, "first try")
         yield Wait(0, others=True)
-        yield ask(self.name, "second try", timeout_s=0.01)
+        yield ask(self.name, "second try")
 
 
 class Broken:
@@ -131,7 +131,8 @@ def rig(peer, hand_clock, log):
     made = []
 
     def make(*drivers, interval_s=10.0):
-        device = peer(lambda asked: b"" if b"try" in asked else b"here\n")
+        # An empty line ends a try: silence would, too, perhaps before the device has read it.
+        device = peer(lambda asked: b"\n" if b"try" in asked else b"here\n")
         made.append(Rig(device, hand_clock, log, drivers, interval_s))
         return made[-1]
 

@@ -123,16 +123,19 @@ def test_a_sink_that_fails_gets_everything_later(run, peer, eventually, logged):
     assert crash["exc_info"]
 
 
-def test_a_stop_in_the_middle_of_a_poll_is_prompt_and_the_slot_not_silent(run, peer, eventually):
+def test_a_stop_in_the_middle_of_a_poll_is_prompt_and_the_slot_not_silent(
+    run, peer, eventually, monkeypatch
+):
+    monkeypatch.setattr("gateway.drivers.modbus.REPLY_TIMEOUT_S", 60.0)  # no poll ends by itself
     device = peer()
     seen = []
     runner = run(section(device.port, interval_s=1), seen.extend)
     eventually(lambda: device.heard)
     begun = time.monotonic()
-    runner.stop()
+    runner.stop(30)
 
-    assert time.monotonic() - begun < 3
-    assert reasons(seen) == ["gateway stopped"]
+    assert time.monotonic() - begun < 15
+    assert set(reasons(seen)) == {"gateway stopped"}
 
 
 def test_a_stop_before_the_start_is_harmless(real_clock, peer):
@@ -144,7 +147,7 @@ def test_a_talker_is_heard_and_its_window_delivered(run, peer, eventually):
     seen = []
     bus = section(device.port, "line", "Saltation counter, ASCII", interval_s=1)
     run(bus, seen.extend)
-    for number in range(100):
+    for number in range(400):
         body = b"SALT,1,%d,3,0.5" % number
         device.say(b"$" + body + b"*%02X\r\n" % xor_checksum(body))
         time.sleep(0.05)

@@ -13,7 +13,7 @@ def line_end(buffer):
     return buffer.find(b"\n") + 1
 
 
-def ask(request, timeout_s=5.0, quiet_s=None):
+def ask(request, timeout_s=20.0, quiet_s=None):
     return Ask(request, line_end, timeout_s, quiet_s)
 
 
@@ -41,7 +41,7 @@ def test_what_came_after_an_answer_is_there_for_who_listens_on(peer, opened):
     port = opened(peer(lambda _: b"00013\n0\n"))
 
     assert port.exchange(ask(b"0M!")) == b"00013\n"
-    assert port.exchange(ask(b"", timeout_s=1)) == b"0\n"
+    assert port.exchange(ask(b"")) == b"0\n"
 
 
 def test_what_stands_unread_is_dropped_before_a_request(peer, opened, eventually):
@@ -57,7 +57,7 @@ def test_silence_gives_nothing_after_the_timeout(peer, opened):
     begun = time.monotonic()
 
     assert opened(peer()).exchange(ask(b"x", timeout_s=0.3)) == b""
-    assert 0.3 <= time.monotonic() - begun < 2
+    assert 0.3 <= time.monotonic() - begun < 10
 
 
 def test_half_an_answer_ends_when_the_line_falls_quiet(peer, opened):
@@ -69,18 +69,18 @@ def test_half_an_answer_ends_when_the_line_falls_quiet(peer, opened):
 
 def test_a_late_answer_is_not_taken_for_the_next_ones(peer, opened):
     """PITFALLS: telegraf#9253. The first answer comes after its timeout."""
-    device = peer()
+    device = peer(lambda asked: b"" if asked == b"first" else asked + b"\n")
+    owed = []
 
-    def answer(asked):
-        if asked == b"first":
-            threading.Timer(0.35, device.say, (b"first\n",)).start()
-            return b""
-        return asked + b"\n"
+    def late():  # asked whenever the port is listened to
+        if owed:
+            device.say(owed.pop())
+        return False
 
-    device.answer = answer
-    port = opened(device)
-
+    port = opened(device, late)
     assert port.exchange(ask(b"first", timeout_s=0.3)) == b""
+    owed.append(b"first\n")
+
     assert port.exchange(ask(b"second")) == b"second\n"
 
 
@@ -210,12 +210,12 @@ def test_an_answer_that_has_begun_in_time_is_waited_for(peer):
     device = peer()
 
     def slow(_):
-        threading.Timer(0.4, device.say, (b"3\n",)).start()
+        threading.Timer(1.5, device.say, (b"3\n",)).start()
         return b"0+"
 
     device.answer = slow
     port = SerialPort(PortSettings(device.port, 1200, slice_s=0.01), lambda: False)
-    got = port.exchange(Ask(b"0D0!", line_end, timeout_s=60, begin_s=0.2))
+    got = port.exchange(Ask(b"0D0!", line_end, timeout_s=60, begin_s=1.0))
     port.close()
 
     assert got == b"0+3\n"
@@ -225,8 +225,8 @@ def test_a_break_goes_before_a_request_that_wakes_and_only_then(peer, capsys):
     """A pty carries no break: what pyserial was told to do is read from its own log."""
     device = peer(lambda asked: asked + b"\n")
     port = SerialPort(PortSettings(f"spy://{device.port}", 1200), lambda: False)
-    port.exchange(Ask(b"0M!", line_end, 5.0, wakes=True))
-    port.exchange(Ask(b"0D0!", line_end, 5.0))
+    port.exchange(Ask(b"0M!", line_end, 20.0, wakes=True))
+    port.exchange(Ask(b"0D0!", line_end, 20.0))
     port.close()
 
     lines = capsys.readouterr().err.splitlines()

@@ -25,7 +25,7 @@ def settings(config_of):
 
 
 def found(config):
-    (one,) = check_page(config, timeout_s=5)
+    (one,) = check_page(config, timeout_s=20)
     return one
 
 

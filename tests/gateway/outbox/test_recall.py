@@ -105,7 +105,7 @@ def test_one_range_over_all_of_a_large_outbox_is_confirmed_at_once(full):
     again = full.confirm([(1, 2**63 - 1)] * 5)
 
     assert (changed, again, full.figures().unconfirmed) == (left, 0, 0)
-    assert monotonic() - began_s < 2.0
+    assert monotonic() - began_s < 10.0
 
 
 def test_a_batch_whose_number_is_taken_gets_the_next_one_and_is_sent_again(outbox):

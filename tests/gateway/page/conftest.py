@@ -34,7 +34,7 @@ def teros(asked):
 
 
 HASTY = Extent(
-    listen_s=0.1, sdi12_addresses="2", sdi12_s=0.3, modbus_ids=[], modbus_s=0.1, line_s=0.1
+    listen_s=0.1, sdi12_addresses="2", sdi12_s=2.0, modbus_ids=[], modbus_s=0.1, line_s=0.1
 )
 
 
@@ -141,7 +141,7 @@ class Browser:
         url = f"http://127.0.0.1:{self.port}{path}"
         request = urllib.request.Request(url, body, head)
         try:
-            answer = urllib.request.urlopen(request, timeout=10)
+            answer = urllib.request.urlopen(request, timeout=30)
         except urllib.error.HTTPError as error:
             answer = error
         with answer:

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+from http.client import HTTPException
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_a_fresh_gateway_has_a_page_and_reads_what_was_added_after_a_restart_on_
     def sensors():
         try:
             return [one["place"] for one in browser.ask("/api/view")[1]["sensors"]]
-        except OSError:  # it does not answer yet, or not again
+        except (OSError, HTTPException):  # it does not answer yet, or not again
             return None
 
     until(lambda: sensors() == [])

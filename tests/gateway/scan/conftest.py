@@ -156,9 +156,9 @@ def hasty():
         usual = {
             "listen_s": 0.1,
             "sdi12_addresses": "1",
-            "sdi12_s": 0.2,
+            "sdi12_s": 0.5,
             "modbus_ids": [1],
-            "modbus_s": 0.1,
+            "modbus_s": 0.2,
             "line_s": 0.2,
         }
         return Extent(**(usual | more))

@@ -44,7 +44,7 @@ def test_ten_sensors_of_a_bus_are_found_named_and_shown_with_a_value(simulated):
 
 def test_an_absent_address_costs_one_time_out_the_usual_ones_two(device, scanned, hasty):
     there = device(lambda asked: SENSOR.get(asked, b""))
-    scanner = scanned(there.port, hasty(sdi12_addresses="0123ABCD", sdi12_s=0.12))
+    scanner = scanned(there.port, hasty(sdi12_addresses="0123ABCD", sdi12_s=0.3))
 
     absent = [one for one in there.asked if one not in SENSOR]
     assert absent == [b"0!", b"2!", b"3!", b"A!", b"B!", b"C!", b"D!", b"0!", b"2!", b"3!"]

@@ -140,7 +140,7 @@ def test_without_a_receipt_a_batch_is_sent_again_after_a_while(gateway, ear, unt
     uplink, outbox, clock, _ = gateway
     uplink.start()
     measure(outbox, clock)
-    until(lambda: seqs(ear.on("batch")) == [1, 1])
+    until(lambda: seqs(ear.on("batch"))[:2] == [1, 1])  # and so on, each second
 
 
 def test_a_batch_that_later_ones_have_overtaken_is_sent_again_soon(gateway, ear, until):
@@ -152,7 +152,7 @@ def test_a_batch_that_later_ones_have_overtaken_is_sent_again_soon(gateway, ear,
     measure(outbox, clock)
     until(lambda: seqs(ear.on("batch")) == [1, 2] and not uplink._window.wire_bytes)
     ear.send("kubuqi-dune", {"epoch": outbox.epoch, "stored": [[2, 2]]})
-    until(lambda: seqs(ear.on("batch")) == [1, 2, 1], 10)
+    until(lambda: seqs(ear.on("batch"))[:3] == [1, 2, 1], 20)
 
 
 def test_a_server_that_lost_its_session_has_all_sent_again_at_once(gateway, ear, until):
@@ -164,7 +164,7 @@ def test_a_server_that_lost_its_session_has_all_sent_again_at_once(gateway, ear,
     until(lambda: not uplink._window.wire_bytes)
     command = b'{"kind":"resend"}'
     ear.client.publish("saxaul/1/kubuqi-dune/command/lost-1", command, qos=1)
-    until(lambda: sorted(seqs(ear.on("batch"))) == [1, 1, 2, 2], 10)
+    until(lambda: sorted(seqs(ear.on("batch"))) == [1, 1, 2, 2], 20)
     until(lambda: [one for one in ear.on("command") if one.topic.endswith("/result")])
     (result,) = [one for one in ear.on("command") if one.topic.endswith("/result")]
     assert json.loads(result.payload) == {"kind": "resend", "ok": True, "again": 2}
@@ -305,7 +305,8 @@ def test_a_receipt_that_waits_for_a_new_start_is_not_believed(
     measure(outbox, clock)
     until(lambda: ear.on("batch"))
     uplink.stop()
-    ear.send("kubuqi-dune", {"epoch": outbox.epoch, "stored": [[1, 1]]})
+    sent = ear.send("kubuqi-dune", {"epoch": outbox.epoch, "stored": [[1, 1]]})
+    sent.wait_for_publish(20)
     settings = uplink_settings(config_of(port=broker.port), None)
     again = Uplink(settings, outbox, clock, book, Health(clock), Random(2))
     again.start()
@@ -514,6 +515,7 @@ def test_a_confirmed_batch_goes_out_again_when_the_server_asks_for_it(gateway, e
     for payload in (b"garbage", json.dumps(command)):
         ear.client.publish("saxaul/1/kubuqi-dune/command/resend-7", payload, qos=1)
     until(lambda: seqs(ear.on("batch")) == [1, 1] and outbox.figures().unconfirmed == 0)
+    until(lambda: [one for one in ear.on("command") if one.topic.endswith("/result")])
     (result,) = [one for one in ear.on("command") if one.topic.endswith("/result")]
     assert result.topic == "saxaul/1/kubuqi-dune/command/resend-7/result"
     assert json.loads(result.payload) == {

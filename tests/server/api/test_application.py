@@ -235,7 +235,7 @@ def test_an_answer_that_breaks_off_is_not_taken_for_whole(api, monkeypatch, capl
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/sites", "/static/live.js", "/api/v1/nothing"])
 def test_every_answer_carries_the_security_headers(api, path):
-    headers = httpx.get(api.url + path).headers
+    headers = httpx.get(api.url + path, timeout=30).headers
 
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "unsafe" not in headers["content-security-policy"]
@@ -247,7 +247,7 @@ def test_every_answer_carries_the_security_headers(api, path):
     ("path", "told"), [("/", "no-store"), ("/static/live.js", "no-cache"), ("/healthz", "no-cache")]
 )
 def test_no_browser_keeps_an_answer_without_asking_again(api, path, told):
-    assert httpx.get(api.url + path).headers["cache-control"] == told
+    assert httpx.get(api.url + path, timeout=30).headers["cache-control"] == told
 
 
 def test_a_page_is_compressed_and_an_event_stream_is_not(api):

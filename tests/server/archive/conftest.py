@@ -84,7 +84,7 @@ def poll() -> Callable[[Callable[[], bool]], None]:
     """Wait for a condition; fail when it does not come about."""
 
     def wait(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 30
         while not condition():
             assert time.monotonic() < deadline, "it did not happen in time"
             time.sleep(0.01)

@@ -159,7 +159,7 @@ def test_an_unmigrated_database_is_told(stick, tmp_path, capsys, monkeypatch):
 def test_an_interrupted_import_goes_on_where_it_was(run, importing, stick, stored):
     """As typed in and stopped with Ctrl-C, in a process of its own."""
     (stick / NAME).unlink()
-    (stick / NAME).write_bytes(of(range(1, 5001)).written())
+    (stick / NAME).write_bytes(of(range(1, 20_001)).written())
     process = importing()
     assert wait_until(lambda: stored() > 1, timeout_s=60)
     process.send_signal(signal.SIGINT)
@@ -168,6 +168,6 @@ def test_an_interrupted_import_goes_on_where_it_was(run, importing, stick, store
 
     assert (process.returncode, err) == (130, "")
     assert "Stopped. What is stored stays" in out
-    assert 0 < here < 5000
+    assert 0 < here < 20_000
     (stick / NAME).write_bytes(of(range(1, here + 2)).written())
     assert row(run(stick)[1]) == ["1", f"{here:,}", "0", "0", "0"]

@@ -123,7 +123,7 @@ def test_a_writer_waits_for_another_writer(sqlite_engine):
         second.start()
         second.join(0.2)
         assert done == []
-    second.join(10)
+    second.join(60)
 
     assert done == [1]
 

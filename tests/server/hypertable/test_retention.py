@@ -299,6 +299,6 @@ def test_no_horizon_moves_while_somebody_computes_rollups(kind, request):
         mover.start()
         mover.join(0.3)
         assert Level.RAW not in horizons(field)
-    mover.join(10)
+    mover.join(60)
 
     assert Level.RAW in horizons(field)

@@ -86,6 +86,11 @@ class Field:
             self._uplink = None
 
     @property
+    def is_acknowledged(self):
+        """Tell whether the broker has acknowledged whatever it was sent."""
+        return not self._uplink._window.wire_bytes
+
+    @property
     def unconfirmed(self):
         return self.outbox.figures().unconfirmed
 
@@ -113,7 +118,7 @@ class Spy:
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(30)
 
     def seqs(self):
         """The numbers of the batches that were published, in order."""

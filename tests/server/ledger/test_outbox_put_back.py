@@ -1,6 +1,7 @@
 """An outbox that went back in time gives its numbers out twice: what is in both batches is stored."""
 
 import shutil
+from contextlib import closing
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -16,6 +17,7 @@ from wire import messages, topics
 def server(engine, mosquitto):
     service = IngestService(engine, BrokerAddress("127.0.0.1", mosquitto.port), lambda _rows: None)
     service.start()
+    until(lambda: service.health().connected)
     yield service
     service.stop()
 
@@ -38,9 +40,10 @@ def tell(mosquitto):
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
         client.connect("127.0.0.1", mosquitto.port)
         client.loop_start()
-        client.publish(topics.receipt(GATEWAY), messages.encode(receipt), 1).wait_for_publish(10)
+        client.publish(topics.receipt(GATEWAY), messages.encode(receipt), 1).wait_for_publish(20)
         client.disconnect()
         client.loop_stop()
+        client.reinitialise()  # closes its sockets now, not when the collector comes
 
     return publish
 
@@ -62,13 +65,12 @@ def test_a_receipt_that_waits_for_batches_the_file_forgot_confirms_no_others(
     field.close()
     tell(messages.Receipt(epoch=field.outbox.epoch, stored=[(1, 3)]))
 
-    again = Field(copy, mosquitto.port)
-    again.measure(2003, 2004)
-    again.connect()
-    until(lambda: not again.unconfirmed)
+    with closing(Field(copy, mosquitto.port)) as again:
+        again.measure(2003, 2004)
+        again.connect()
+        until(lambda: not again.unconfirmed)
 
-    assert stored() == [2000.0 + number for number in range(5)]
-    again.close()
+        assert stored() == [2000.0 + number for number in range(5)]
 
 
 def test_what_is_sealed_under_numbers_given_out_before_is_stored_too(
@@ -86,11 +88,10 @@ def test_what_is_sealed_under_numbers_given_out_before_is_stored_too(
     until(lambda: not field.unconfirmed)
     field.close()
 
-    again = Field(copy, mosquitto.port)
-    again.measure(2005, 2006)
-    again.connect()
-    until(lambda: not again.unconfirmed)
+    with closing(Field(copy, mosquitto.port)) as again:
+        again.measure(2005, 2006)
+        again.connect()
+        until(lambda: not again.unconfirmed)
 
-    assert stored() == [2000.0 + number for number in range(7)]
-    assert again.outbox.figures().refused == 0
-    again.close()
+        assert stored() == [2000.0 + number for number in range(7)]
+        assert again.outbox.figures().refused == 0

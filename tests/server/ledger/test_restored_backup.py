@@ -43,12 +43,19 @@ def tally(engine):
 
 def values(engine):
     with engine.connect() as connection:
-        found = select(observation.c.value).where(observation.c.value >= 2000)
-        return sorted(connection.execute(found).scalars())
+        return values_of(connection)
+
+
+def values_of(connection):
+    found = select(observation.c.value).where(observation.c.value >= 2000)
+    return sorted(connection.execute(found).scalars())
 
 
 def put_back(engine, last_seq):
-    """Make the database what it was when a batch had just been stored."""
+    """Make the database what it was when a batch had just been stored; give its values then.
+
+    A heartbeat later it begins to fill itself.
+    """
     with writing(engine) as connection:
         kept = journal.c.seq <= last_seq
         since = connection.execute(select(journal.c.last_time).where(journal.c.seq == last_seq))
@@ -56,6 +63,7 @@ def put_back(engine, last_seq):
         connection.execute(delete(journal).where(~kept))
         connection.execute(update(ledger_range).values(last=last_seq))
         connection.execute(update(gateway_epoch).values(sealed=last_seq))
+        return values_of(connection)
 
 
 def test_a_server_restored_from_a_backup_fills_itself_again(engine, server, outbox, tally):
@@ -66,8 +74,7 @@ def test_a_server_restored_from_a_backup_fills_itself_again(engine, server, outb
         db.execute("DELETE FROM payload WHERE seq = 5")
         db.execute("DELETE FROM batch WHERE seq = 5")
 
-    put_back(engine, 2)
-    restored = values(engine)
+    restored = put_back(engine, 2)
     until(lambda: tally().stored == SEALED - 1 and tally().lost == 1)
 
     assert before == [2000.0 + number for number in range(SEALED)]

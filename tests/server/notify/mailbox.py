@@ -63,7 +63,7 @@ class MailServer:
 
 class _Controller(Controller):
     def __init__(self, server: MailServer, **options) -> None:
-        super().__init__(server, **options)
+        super().__init__(server, ready_timeout=30.0, **options)
         self._server = server
 
     def factory(self) -> SMTP:

@@ -94,7 +94,7 @@ class Postfix:
         command = [str(DAEMONS / "master"), "-c", str(self.folder / "conf"), "-d"]
         self.child = Child("postfix", command, self.folder / "printed")
         self.child.start()
-        assert wait_until(lambda: is_open(self.port), 20, every_s=0.02), self.log()
+        assert wait_until(lambda: is_open(self.port), 60, every_s=0.02), self.log()
         return self
 
     def stop(self) -> None:

@@ -50,7 +50,7 @@ def is_ready(address):
 
 
 def series_shown(address):
-    return len(httpx.get(f"{address}/api/v1/latest").json()["items"])
+    return len(httpx.get(f"{address}/api/v1/latest", timeout=30).json()["items"])
 
 
 def children_of(pid):
@@ -63,11 +63,11 @@ def test_pages_of_one_process_show_at_once_what_another_takes_in(run, field):
     ingest, health = run("ingest", "--workers", "2", wait=False)
     api, address = run("api")
     assert wait_until(lambda: is_ready(health), PATIENCE_S), ingest.tail()
-    parts = httpx.get(f"{health}/readyz").json()["parts"]
+    parts = httpx.get(f"{health}/readyz", timeout=30).json()["parts"]
     detail = next(one["detail"] for one in parts if one["name"] == "ingest")
     assert detail.startswith("3 ingest processes connected")
     assert "0 were put off while another process was at their gateway" in detail
-    assert httpx.get(f"{health}/api/v1/latest").status_code == 404
+    assert httpx.get(f"{health}/api/v1/latest", timeout=30).status_code == 404
 
     field.announce()
     with httpx.stream("GET", f"{address}/api/v1/live", timeout=PATIENCE_S) as response:

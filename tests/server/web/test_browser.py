@@ -21,6 +21,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Of whatever comes by itself; 5 s, as they are by default, are soon gone on a busy machine.
+expect.set_options(timeout=20_000)
 WATCH_POLICY = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (e) => violations.push(e.violatedDirective));
@@ -28,6 +30,13 @@ document.addEventListener("securitypolicyviolation", (e) => violations.push(e.vi
 # In one step: the page may take over fresh nodes at any moment, and a node that is gone has no height.
 HEIGHTS = """(targets) => [...document.querySelectorAll(targets)]
   .map((one) => one.getBoundingClientRect().height)"""
+# What stands there for a moment only is not missed.
+KEEP_WHAT_IS_SAID = """() => {
+  const link = document.querySelector("#link");
+  window.said = [];
+  new MutationObserver(() => said.push(link.textContent.trim()))
+    .observe(link, { childList: true, characterData: true, subtree: true });
+}"""
 # Does a column of the plot, at a share of its width, hold a pixel of the line's colour?
 LINE_AT = """(share) => {
   const canvas = document.querySelector("#plot-area canvas");
@@ -207,7 +216,7 @@ def test_a_value_that_no_longer_comes_turns_stale(open_page, site):
 
     expect(tile(page, site, VWC)).to_have_attribute("data-state", "stale")
     expect(tile(page, site, VWC).locator(".foot")).to_have_text(
-        re.compile(r"stale\s+last seen 10\d s ago")
+        re.compile(r"stale\s+last seen 1[01]\d s ago")
     )
     expect(page.locator("#overview")).to_contain_text("silent: Dune 1, straw checkerboard")
 
@@ -299,10 +308,11 @@ def test_times_are_the_browsers_with_the_zone_named(open_page, site):
 
 def test_a_lost_connection_is_said(open_page, site):
     page = open_page()
+    page.evaluate(KEEP_WHAT_IS_SAID)
 
     site.hub.close()
 
-    expect(page.locator("#link")).to_have_text("No connection; trying again")
+    page.wait_for_function("() => said.includes('No connection; trying again')")
     expect(page.locator("#link")).to_have_text("Live")
 
 

@@ -219,7 +219,10 @@ def pushed(open_page):
     )
     session.send("ServiceWorker.enable")
     press(page, "ready")
-    assert known
+    for _ in range(400):
+        if known:
+            break
+        page.wait_for_timeout(50)  # in which the browser's news are taken
     return page, (session, known[0])
 
 
@@ -246,6 +249,7 @@ def test_what_is_newer_about_a_warning_takes_the_place_of_what_is_older(pushed):
     for one in (content_of(LETTER), over, other):
         deliver(page, registrations, one)
 
+    page.wait_for_function(f"async () => (await ({SHOWN})()).some((one) => one.title === 'over')")
     assert {one["title"] for one in wait_for(page, 2)} == {"over", "other"}
 
 

@@ -57,7 +57,8 @@ class Modem:
         return heard[found.end() :]
 
     def close(self):
-        os.close(self._slave)
+        os.close(self._slave)  # which ends what is read at the other end
+        self._thread.join(20)
         os.close(self.master)
 
 

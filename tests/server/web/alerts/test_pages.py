@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from deploy.ports import wait_until
 from server.watch import acting
 from tests.server.api.factory import HOUR, NOW
 
@@ -120,7 +121,7 @@ def test_the_evidence_is_drawn_with_levels_and_shade_and_gap(warned_api, visit):
 
     expect(page.locator("#plot-sentence")).to_have_text(re.compile("from 34.0 % to 70.0 %; 1 gap"))
     # Six days are shown, dry since three: the right half is shaded.
-    assert page.evaluate(SHADE, 0.75) is True
+    page.wait_for_function(f"({SHADE})(0.75)")
     assert page.evaluate(SHADE, 0.25) is False
     page.locator("#ranges").get_by_text("24 hours").click()
     expect(page.locator("#plot-sentence")).to_have_text(re.compile("all 34.0 %"))
@@ -274,7 +275,10 @@ def test_a_rule_that_is_off_is_switched_on_after_a_trial(warned_api, visit):
     page.get_by_label("Your name").fill("Bayar")
     page.get_by_role("button").click()
 
-    assert warned_api.get("/api/v1/rules/kubuqi-north-frost")["enabled"] is True
+    def is_on():
+        return warned_api.get("/api/v1/rules/kubuqi-north-frost")["enabled"] is True
+
+    assert wait_until(is_on, 20)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import func, insert, select, update
 
+from deploy.ports import wait_until
 from server.db.engine import writing
 from server.db.notify_tables import consent_event, message, subscriber, subscription
 from server.notify import people
@@ -272,9 +273,9 @@ def test_a_person_manages_what_there_is(warned_api, links, visit):
     expect(page.locator(".rule")).to_contain_text("not confirmed yet")
 
     page.get_by_role("button", name="Pause").click()
-    assert rows(warned_api, subscriber)[0].paused_until == NOW + WEEK
+    assert wait_until(lambda: rows(warned_api, subscriber)[0].paused_until == NOW + WEEK, 20)
     page.get_by_role("button", name="again").click()
-    assert rows(warned_api, subscriber)[0].paused_until is None
+    assert wait_until(lambda: rows(warned_api, subscriber)[0].paused_until is None, 20)
     page.get_by_role("button", name="Stop these").click()
     expect(page.locator(".rule")).to_contain_text("stopped")
     page.get_by_role("button", name="delete").click()
