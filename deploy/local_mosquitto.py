@@ -12,7 +12,7 @@ from deploy.children import Child
 from deploy.errors import SetupError
 from deploy.ports import free_port, wait_until
 
-_START_TIMEOUT_S = 10.0
+_START_TIMEOUT_S = 30.0
 _READY = b" running\n"  # it has opened its listener: "mosquitto version 2.0.21 running"
 _ATTEMPTS = 3  # another process may take the port that was free a moment ago
 
