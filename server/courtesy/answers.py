@@ -88,10 +88,8 @@ class Answers:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Wait until none is written; no longer than until an instant of the monotonic clock."""
-        while self.are_written() and not is_stopping():
-            left_s = until_s - monotonic()
-            if left_s <= 0:
-                return
+        # The time first: who is behind does not even look.
+        while (left_s := until_s - monotonic()) > 0 and self.are_written() and not is_stopping():
             time.sleep(min(_LOOK_S, left_s))
 
 
