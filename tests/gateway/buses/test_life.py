@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -95,6 +95,22 @@ def test_a_swapped_instrument_is_told_and_another_model_is_never_mixed_in(
     assert sorted(identified) == ["NEW", "OLD", "TWO"]
 
 
+@contextmanager
+def taken(port):
+    """Take the number of a pty that has become free, and all lower ones, which come first.
+
+    Others on this machine take and give back numbers as well.
+    """
+    with ExitStack() as stack:
+        number = -1
+        while number < int(port.name):
+            ends = os.openpty()
+            for end in ends:
+                stack.callback(os.close, end)
+            number = int(Path(os.ttyname(ends[1])).name)
+        yield
+
+
 def test_an_adapter_that_returns_as_another_port_is_used_again_without_a_restart(
     run, tmp_path, eventually, logged
 ):
@@ -105,13 +121,10 @@ def test_an_adapter_that_returns_as_another_port_is_used_again_without_a_restart
         run.start()
         eventually(lambda: any(one.value for one in values(run, "same")))
     eventually(lambda: not run.health().open)
-    blocker, other_end = os.openpty()  # takes the number that has become free
-    with simulator(tmp_path):
+    with taken(before), simulator(tmp_path):
         after = link.readlink()
         since = len(run.observed)
         eventually(lambda: any(one.value for one in run.observed[since:]))
-    os.close(blocker)
-    os.close(other_end)
 
     assert before != after
     events = [one["event"] for one in logged]
